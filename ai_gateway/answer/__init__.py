@@ -1,0 +1,1 @@
+"""The one way to a model, one file a stage: call, guard, route, forward, record."""

@@ -1,0 +1,134 @@
+"""The handler contract: ``handle(event, context) -> Reply``, for HTTP, for a tick and for a test.
+
+All three are frozen. An Event is what came, a Context is what there is to work with, a Reply is
+what goes back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pydantic
+
+from ai_gateway import strictjson
+from ai_gateway.errors import BadRequest
+
+if TYPE_CHECKING:
+    from ai_gateway.access.limits import Limits
+    from ai_gateway.answer.call import Answer, Call
+    from ai_gateway.answer.weights import Weights
+    from ai_gateway.guardrails.engine import Guardrails
+    from ai_gateway.manifest.model import Manifest, Route
+    from ai_gateway.records import Records
+    from ai_gateway.settings import Settings
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+Body = pydantic.BaseModel | Mapping[str, object] | bytes | Iterable[bytes]
+
+
+class Clock(Protocol):
+    """Where the time comes from; a test hands in one that it moves itself."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an id that is safe to record, and the tenant whose data it is."""
+
+    id: str
+    scheme: str
+    tenant: str = "default"
+    admin: bool = False
+
+
+ANONYMOUS = Caller(id="anonymous", scheme="none")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One request or tick. Header names are lower case; the request id is always ours."""
+
+    request_id: str
+    route: Route
+    method: str
+    path: str
+    received_at: float
+    started: float = 0.0
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    caller: Caller = ANONYMOUS
+
+    def parse(self, model: type[Model]) -> Model:
+        """The body as ``model``; raises BadRequest (or InvalidJSON, TooDeep) that says what was found."""
+        value = strictjson.loads(self.body)
+        try:
+            return model.model_validate(value)
+        except pydantic.ValidationError as error:
+            raise bad_request(error) from None
+
+
+def bad_request(error: pydantic.ValidationError) -> BadRequest:
+    """One sentence a problem, with where it is, what was found and what would be right."""
+    problems = error.errors(include_url=False, include_context=False)
+    sentences = [
+        f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
+        f" (found {_glimpse(problem['input'])})"
+        for problem in problems[:10]
+    ]
+    first = ".".join(map(str, problems[0]["loc"]))
+    return BadRequest("; ".join(sentences), param=first or None)
+
+
+def _glimpse(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back: a model or a mapping (sent as JSON), bytes, or chunks for a stream."""
+
+    body: Body
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The collaborators of a function, built once at start and swapped whole on a reload."""
+
+    settings: Settings
+    manifest: Manifest
+    policies: Guardrails
+    records: Records
+    limits: Limits
+    weights: Weights
+    #: The one way to a model: guard, route, forward, guard, record, always in that order.
+    answer: Callable[[Call], Answer]
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=SystemRandom)
+
+
+Handler = Callable[[Event, Context], Reply]

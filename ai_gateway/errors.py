@@ -1,0 +1,173 @@
+"""One class per cause of a refusal or failure.
+
+    GatewayError
+    ├── BadRequest 400 ── InvalidJSON, TooDeep, LengthMismatch, UnknownModel (404)
+    ├── Unauthenticated 401
+    ├── Forbidden 403 ── PolicyViolation
+    ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413
+    ├── RateLimited 429
+    └── UpstreamError 502 ── UpstreamUnavailable 503, UpstreamTimeout 504, UpstreamRefused (its own)
+
+A message is safe for the caller: it holds what the caller sent or did, never a secret, an address
+or an exception's text. Only the runner turns an error into a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """A refusal or failure that the caller is told about."""
+
+    status: int = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "server_error"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers = dict(headers or {})
+        #: True once a decision record holds this outcome, so that it is written once.
+        self.recorded = False
+
+
+class BadRequest(GatewayError):
+    """The request is not what the function takes."""
+
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class InvalidJSON(BadRequest):
+    """The body is not JSON, or JSON that two parsers could read differently."""
+
+    code = "invalid_json"
+
+
+class TooDeep(BadRequest):
+    """The body nests deeper than the gateway reads."""
+
+    code = "too_deep"
+
+
+class LengthMismatch(BadRequest):
+    """The body is not as long as its Content-Length said."""
+
+    code = "length_mismatch"
+
+
+class UnknownModel(BadRequest):
+    """No model of that name is served on this route."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class Unauthenticated(GatewayError):
+    """No credential that this route accepts, or a wrong one."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"www-authenticate": 'Bearer realm="ai-gateway"'})
+
+
+class Forbidden(GatewayError):
+    """Known, but not allowed."""
+
+    status = 403
+    code = "forbidden"
+    type = "permission_error"
+
+
+class PolicyViolation(Forbidden):
+    """A guardrail policy refused the text."""
+
+    code = "policy_violation"
+    type = "policy_violation"
+
+
+class NotFound(GatewayError):
+    """No route has this path."""
+
+    status = 404
+    code = "not_found"
+    type = "invalid_request_error"
+
+
+class MethodNotAllowed(GatewayError):
+    """The route does not take this method."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+class BodyTimeout(GatewayError):
+    """The body did not arrive before its deadline."""
+
+    status = 408
+    code = "body_timeout"
+    type = "invalid_request_error"
+
+
+class TooLarge(GatewayError):
+    """The body is larger than the gateway reads."""
+
+    status = 413
+    code = "too_large"
+    type = "invalid_request_error"
+
+
+class RateLimited(GatewayError):
+    """The caller's limit for this window is used up."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after)})
+
+
+class UpstreamError(GatewayError):
+    """A model endpoint failed, or answered what is no answer."""
+
+    status = 502
+    code = "upstream_error"
+    type = "upstream_error"
+
+
+class UpstreamUnavailable(UpstreamError):
+    """A model endpoint is starting, full or away."""
+
+    status = 503
+    code = "upstream_unavailable"
+
+
+class UpstreamTimeout(UpstreamError):
+    """A model endpoint did not answer in time."""
+
+    status = 504
+    code = "upstream_timeout"
+
+
+class UpstreamRefused(UpstreamError):
+    """A model endpoint refused the request itself: its 4xx is the caller's."""
+
+    code = "upstream_refused"
+    type = "invalid_request_error"
+
+    def __init__(
+        self, message: str, status: int, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, headers=headers)
+        self.status = status

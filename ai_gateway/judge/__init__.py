@@ -1,0 +1,1 @@
+"""The judge: scores recorded answers with a model, and turns scores into weights."""

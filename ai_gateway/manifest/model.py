@@ -1,0 +1,171 @@
+"""routes.yaml as a closed, versioned model. ``routes.schema.json`` is generated from here.
+
+Field names are the file's own. What a later version will bring is named in ``LATER``, so that it
+stops the start with a message instead of being accepted and then ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from ai_gateway.manifest.units import Duration, Name, RateLimit
+
+Scheme = Literal["none", "api-key", "jwt", "platform"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+Privacy = Literal["full", "redacted", "hashed", "none"]
+
+
+class Closed(BaseModel):
+    """A frozen model that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+OneOrMore = BeforeValidator(_as_list)
+
+
+class Credentials(Closed):
+    """How the gateway proves itself to an upstream: a token, or a file that holds one."""
+
+    token: SecretStr | None = Field(
+        None, description="A bearer token; `file:/path` means the same as `token_file`."
+    )
+    token_file: str | None = Field(
+        None, description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt)."
+    )
+
+
+class Price(Closed):
+    """Money per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(None, ge=0, description="Of cached input; as `input` if left out.")
+
+
+class Timeout(Closed):
+    """How long an upstream may take: to connect, to its first byte, and for the whole."""
+
+    connect: Duration = 5.0
+    first_byte: Duration = 60.0
+    whole: Duration = 120.0
+
+
+class Model(Closed):
+    """One model endpoint."""
+
+    url: str = Field(description="Ends in /v1 (NIM) or /openai/v1 (vLLM).")
+    model_id: str = Field(min_length=1, description="What the endpoint itself calls the model.")
+    credentials: Credentials = Credentials()
+    dialect: Literal["openai", "anthropic", "oip"] = "openai"
+    price: Price | None = None
+    max_output_tokens: int | None = Field(None, ge=1)
+    timeout: Timeout = Timeout()
+    max_connections: int = Field(1000, ge=1, le=10000)
+    ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
+
+
+class Routing(Closed):
+    """How a model is picked from the scores that the judge publishes."""
+
+    policy: Literal["highest-score", "weighted"] = "highest-score"
+    models: Annotated[tuple[Name, ...], OneOrMore] = Field(
+        (), description="The candidates; every model but the judge's if left out."
+    )
+    explore: float = Field(0.1, ge=0, le=1, description="Share that is spread over all candidates.")
+    floor: float = Field(0.1, gt=0, le=1, description="No score counts as less than this.")
+
+
+def _routing(value: object) -> object:
+    return {"policy": value} if isinstance(value, str) else value
+
+
+class Route(Closed):
+    """One path, and what answers it: a function, or a target that it is proxied to."""
+
+    name: Name = Field("", description="The path's words, joined by dashes, if left out.")
+    path: str = Field(pattern=r"^/[^?#\s]*$")
+    methods: Annotated[tuple[Method, ...], OneOrMore, Field(min_length=1)] = ("POST",)
+    function: str | None = Field(None, description="functions.MODULE:NAME")
+    target: str | None = Field(None, description="http://host:port that path and below go to.")
+    auth: Annotated[tuple[Scheme, ...], OneOrMore] = Field(
+        (), description="Any of these is enough; a route without is denied."
+    )
+    rate_limit: RateLimit | None = Field(None, alias="rateLimit")
+    guardrails: tuple[Name, ...] | None = Field(
+        None, description="Names of policies; every policy of the bundle if left out."
+    )
+    routing: Annotated[Routing, BeforeValidator(_routing)] = Routing()
+    privacy: Privacy = "full"
+    timeout: Duration | None = Field(None, description="For the whole answer, from its arrival.")
+    max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")
+    credentials: Credentials = Credentials()
+    cache: Any = None
+    callback: str | None = None
+
+
+class Security(Closed):
+    """The security of the route whose path is ``endpoint``."""
+
+    endpoint: str
+    auth: Annotated[tuple[Scheme, ...], OneOrMore] = ()
+    rate_limit: RateLimit | None = Field(None, alias="rateLimit")
+
+
+class Judge(Closed):
+    """Who judges, by what prompt, and how hard."""
+
+    model: Name
+    prompt: str = Field("answer-quality.v1", description="judge_prompts/NAME.md")
+    concurrency: int = Field(8, ge=1, le=256)
+    attempts: int = Field(5, ge=1, le=100, description="Then an answer is given up.")
+    backoff: Duration = Field(30.0, description="Before the second attempt; doubles each time.")
+    batch: int = Field(1000, ge=1, description="Answers a tick; more are sampled at random.")
+    lookback: Duration = Field(7 * 86400.0, description="How old an answer may be.")
+    window: int = Field(200, ge=1, description="A model's score is of its newest so many answers.")
+
+
+class Job(Closed):
+    """What a scheduler should run, and when."""
+
+    name: Name
+    function: str
+    every: str = Field(description="A duration (5m) or a cron line.")
+
+
+class Manifest(Closed):
+    """The whole bundle."""
+
+    version: Literal[1] = 1
+    models: dict[Name, Model] = {}
+    judge: Judge | None = None
+    routes: tuple[Route, ...] = ()
+    security: tuple[Security, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    allowed_hosts: tuple[str, ...] | None = Field(
+        None,
+        description="Hosts and networks that targets may have; the file's own targets if left out.",
+    )
+    callback: str | None = None
+
+    def candidates(self, route: Route) -> tuple[str, ...]:
+        """The models that ``route`` chooses from."""
+        judge = self.judge.model if self.judge else None
+        return route.routing.models or tuple(name for name in self.models if name != judge)
+
+
+#: key path → what brings it; a manifest that uses one does not start.
+LATER = {
+    "auth: jwt": "OAuth 2.0 and JWT come with a later version; use api-key or platform",
+    "privacy: redacted": "redaction comes with a later version; use full, hashed or none",
+    "cache": "caching comes with a later version; leave it out",
+    "callback": "webhooks come with a later version; leave it out",
+    "dialect: anthropic": "this dialect comes with a later version; use openai",
+    "dialect: oip": "this dialect comes with a later version; use openai",
+}

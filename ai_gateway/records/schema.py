@@ -1,0 +1,175 @@
+"""The one place that says what a stored row holds. Version 1.
+
+Four tables, each Hive-partitioned by the UTC date of its time column. Files of an older version
+stay readable: a column is only ever added, and reads as null where a file lacks it. Times are
+microseconds since the epoch, UTC; durations are milliseconds; money is in the currency of the
+manifest's prices; probabilities and scores lie in 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pyarrow as pa
+
+VERSION: Final = 1
+Table = Literal["requests", "scores", "weights", "feedback"]
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+VERDICT = pa.struct(
+    [
+        ("policy", pa.string()),
+        ("check", pa.string()),
+        ("rule", pa.string()),
+        ("stage", pa.string()),  # input, output, tool
+        ("action", pa.string()),  # block, redact, flag
+        ("mode", pa.string()),  # enforce, observe
+        ("score", pa.float64()),
+        ("start", pa.int32()),  # characters into the text, as the caller sent it
+        ("end", pa.int32()),
+    ]
+)
+CANDIDATE = pa.struct(
+    [
+        ("model", pa.string()),
+        ("probability", pa.float64()),
+        ("score", pa.float64()),
+        ("score_low", pa.float64()),
+        ("score_high", pa.float64()),
+        ("cost", pa.float64()),  # expected, of this request; null without prices
+        ("excluded", pa.string()),  # why it was not eligible, else null
+    ]
+)
+ATTEMPT = pa.struct(
+    [
+        ("model", pa.string()),
+        ("status", pa.int16()),  # null when no status line came
+        ("latency_ms", pa.float64()),
+        ("error", pa.string()),  # an error code of ai_gateway.errors, else null
+    ]
+)
+
+REQUESTS = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("request_id", pa.string()),
+        ("client_request_id", pa.string()),
+        ("received_at", _TIME),
+        ("route", pa.string()),
+        ("surface", pa.string()),  # inference, chat, proxy, judge, ...; null when refused before
+        ("method", pa.string()),
+        ("path", pa.string()),
+        ("tenant", pa.string()),
+        ("key_id", pa.string()),
+        (
+            "privacy",
+            pa.string(),
+        ),  # what input, request and output hold: full, redacted, hashed, none
+        ("input", pa.string()),  # the text that the guardrails saw
+        ("request", pa.string()),  # the whole parsed body as JSON
+        ("output", pa.string()),  # the text that the caller got
+        ("response_digest", pa.string()),  # sha256 of the body that the caller got
+        ("policies", pa.list_(pa.string())),
+        ("verdicts", pa.list_(VERDICT)),
+        ("manifest_hash", pa.string()),
+        ("policies_hash", pa.string()),
+        ("model_requested", pa.string()),
+        ("selection", pa.string()),  # policy, pinned, cache, guardrail; null when refused before
+        ("routing", pa.string()),  # highest-score, weighted
+        ("explore", pa.float64()),
+        ("weights_id", pa.string()),  # the publication that the scores came from; null at the start
+        ("candidates", pa.list_(CANDIDATE)),
+        ("chosen", pa.string()),
+        ("propensity", pa.float64()),  # probability of ``chosen`` among the eligible
+        ("seed", pa.int64()),  # seed / 2**53 is the draw that ``chosen`` follows from
+        ("served", pa.string()),
+        ("attempts", pa.list_(ATTEMPT)),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+        ("reasoning_tokens", pa.int64()),
+        ("usage", pa.string()),  # the upstream's own, as JSON
+        ("cost", pa.float64()),
+        ("time_to_first_token_ms", pa.float64()),
+        ("latency_ms", pa.float64()),
+        ("overhead_ms", pa.float64()),  # latency less the time spent waiting on upstreams
+        ("cache", pa.string()),
+        ("finish_reason", pa.string()),
+        ("status", pa.int16()),
+        ("error", pa.string()),  # an error code of ai_gateway.errors, else null
+        ("simulated", pa.bool_()),
+        ("gateway_version", pa.string()),
+    ]
+)
+SCORES = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("score_id", pa.string()),  # request, prompt and attempt: the same twice is the same row
+        ("request_id", pa.string()),
+        ("requested_at", _TIME),  # when the judged request was received
+        ("judged_at", _TIME),
+        ("tick_id", pa.string()),
+        ("tenant", pa.string()),
+        ("model", pa.string()),  # whose answer was judged
+        ("judge", pa.string()),  # the judging model
+        ("prompt", pa.string()),  # NAME.vN of judge_prompts/
+        ("attempt", pa.int16()),
+        ("outcome", pa.string()),  # scored, failed (tried again later), given_up
+        ("score", pa.float64()),  # null unless scored
+        ("reason", pa.string()),
+        ("error", pa.string()),
+        ("retry_at", _TIME),  # null unless failed
+        ("selection_probability", pa.float64()),  # with which this answer was picked for judging
+        ("judge_request_id", pa.string()),  # the judge call's own decision record
+    ]
+)
+WEIGHTS = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("weight_id", pa.string()),  # publication and model
+        ("weights_id", pa.string()),  # the publication: all models' rows of one tick share it
+        ("published_at", _TIME),
+        ("tick_id", pa.string()),
+        ("model", pa.string()),
+        ("score", pa.float64()),
+        ("score_low", pa.float64()),
+        ("score_high", pa.float64()),
+        ("samples", pa.int64()),  # judged answers behind the score
+    ]
+)
+FEEDBACK = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("feedback_id", pa.string()),
+        ("created_at", _TIME),
+        ("request_id", pa.string()),
+        ("tenant", pa.string()),
+        ("rater", pa.string()),
+        ("score", pa.float64()),
+        ("thumb", pa.string()),
+        ("preferred", pa.string()),
+        ("correction", pa.string()),
+        ("guardrail", pa.string()),
+        ("rule", pa.string()),
+        ("selection_probability", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A table's columns, the column that identifies a row, and the one that dates it."""
+
+    schema: pa.Schema
+    key: str
+    time: str
+
+
+TABLES: Final[dict[Table, TableSpec]] = {
+    "requests": TableSpec(REQUESTS, "request_id", "received_at"),
+    "scores": TableSpec(SCORES, "score_id", "judged_at"),
+    "weights": TableSpec(WEIGHTS, "weight_id", "published_at"),
+    "feedback": TableSpec(FEEDBACK, "feedback_id", "created_at"),
+}

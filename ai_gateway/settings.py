@@ -1,0 +1,43 @@
+"""What the process was started with: the one module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, read once. Secrets stay out of ``repr``."""
+
+    bundle: Path = Path()
+    data: str = "./data"
+    wal: Path = Path("data/wal")
+    state: str = "memory://"
+    admin_key: str | None = field(default=None, repr=False)
+    trust_platform: bool = False
+    on_cai: bool = False
+    #: Every variable, for ``${NAME}`` in the operator's own file.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(
+        cls, bundle: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> Settings:
+        """The settings of this process, or of ``environment``."""
+        variables = dict(os.environ if environment is None else environment)
+        data = variables.get("GATEWAY_DATA") or "./data"
+        local = "://" not in data
+        wal = variables.get("GATEWAY_WAL") or (f"{data}/wal" if local else "./wal")
+        return cls(
+            bundle=bundle or Path(),
+            data=data,
+            wal=Path(wal),
+            state=variables.get("GATEWAY_STATE") or "memory://",
+            admin_key=variables.get("AI_GATEWAY_API_KEY"),
+            trust_platform=variables.get("GATEWAY_TRUST_PLATFORM") == "1",
+            on_cai="CDSW_ENGINE_ID" in variables or "CDSW_DOMAIN" in variables,
+            variables=variables,
+        )

@@ -1,0 +1,1 @@
+"""A stand-in for the Inference Service, for the demo and for tests."""

@@ -6,15 +6,16 @@ what goes back.
 
 from __future__ import annotations
 
-import time
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pydantic
 
 from ai_gateway import strictjson
+from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -23,32 +24,12 @@ if TYPE_CHECKING:
     from ai_gateway.answer.weights import Weights
     from ai_gateway.guardrails.engine import Guardrails
     from ai_gateway.manifest.model import Manifest, Route
+    from ai_gateway.metrics import Metrics
     from ai_gateway.records import Records
     from ai_gateway.settings import Settings
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 Body = pydantic.BaseModel | Mapping[str, object] | bytes | Iterable[bytes]
-
-
-class Clock(Protocol):
-    """Where the time comes from; a test hands in one that it moves itself."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-
-    def monotonic(self) -> float:
-        """Seconds that never run back."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +62,7 @@ class Event:
     caller: Caller = ANONYMOUS
 
     def parse(self, model: type[Model]) -> Model:
-        """The body as ``model``; raises BadRequest (or InvalidJSON, TooDeep) that says what was found."""
+        """The body as ``model``; raises BadRequest (InvalidJSON, TooDeep) with what was found."""
         value = strictjson.loads(self.body)
         try:
             return model.model_validate(value)
@@ -94,16 +75,11 @@ def bad_request(error: pydantic.ValidationError) -> BadRequest:
     problems = error.errors(include_url=False, include_context=False)
     sentences = [
         f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
-        f" (found {_glimpse(problem['input'])})"
+        f" (found {reprlib.repr(problem['input'])})"
         for problem in problems[:10]
     ]
     first = ".".join(map(str, problems[0]["loc"]))
     return BadRequest("; ".join(sentences), param=first or None)
-
-
-def _glimpse(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +101,7 @@ class Context:
     records: Records
     limits: Limits
     weights: Weights
+    metrics: Metrics
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
     clock: Clock = field(default_factory=SystemClock)

@@ -171,3 +171,8 @@ class UpstreamRefused(UpstreamError):
     ) -> None:
         super().__init__(message, headers=headers)
         self.status = status
+
+
+def internal_error(request_id: str) -> GatewayError:
+    """What a caller is told of a failure that nobody foresaw: nothing but where to look."""
+    return GatewayError(f"Something failed inside the gateway; request {request_id} is in its log.")

@@ -1,0 +1,179 @@
+"""``context.answer``: guard the input, route, forward, guard the output, record; always so.
+
+The upstream is private to this file, so no surface can reach a model without its guardrails and
+its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from ai_gateway.answer import guard
+from ai_gateway.answer.call import Answer, Call
+from ai_gateway.answer.record import Decision, digest, row
+from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
+from ai_gateway.answer.weights import Weights
+from ai_gateway.clock import Clock
+from ai_gateway.contract import Event
+from ai_gateway.errors import GatewayError, PolicyViolation, UnknownModel, internal_error
+from ai_gateway.guardrails.engine import Guardrails, Text
+from ai_gateway.manifest.model import Manifest, Route
+from ai_gateway.records import Records
+from ai_gateway.upstream import Upstreams
+from ai_gateway import strictjson
+
+_AUTO = (None, "", "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Answers calls by one bundle's rules; swapped whole when the bundle is reloaded."""
+
+    manifest: Manifest
+    manifest_hash: str
+    policies: Guardrails
+    records: Records
+    weights: Weights
+    upstreams: Upstreams
+    clock: Clock
+    random: Random
+
+    def answer(self, call: Call) -> Answer:
+        """A model's answer to ``call``; raises a GatewayError, which is recorded as well."""
+        decision = Decision(call.event, call.surface, call.model or None)
+        with self._recorded(decision):
+            self._guard_input(call, decision)
+            choice = decision.choice = self._choose(call, decision)
+            decision.selection = choice.selection
+            answer = self._forward(call, choice, decision)
+            self._guard_output(answer.text, decision)
+        return answer
+
+    def refuse(self, event: Event, error: GatewayError) -> None:
+        """Record a refusal that came before any surface: a wrong key, a limit, a bad body."""
+        self._write(Decision(event, status=error.status, error=error.code))
+
+    @contextmanager
+    def _recorded(self, decision: Decision) -> Iterator[None]:
+        try:
+            yield
+        except GatewayError as error:
+            decision.status, decision.error, error.recorded = error.status, error.code, True
+            raise
+        except Exception as error:
+            failure = internal_error(decision.event.request_id)
+            decision.status, decision.error, failure.recorded = failure.status, failure.code, True
+            raise failure from error
+        finally:
+            self._write(decision)
+
+    def _write(self, decision: Decision) -> None:
+        route = decision.event.route
+        self.records.append(
+            "requests",
+            row(
+                decision,
+                now=self.clock.monotonic(),
+                manifest_hash=self.manifest_hash,
+                policies=self.policies.names if route.guardrails is None else route.guardrails,
+                policies_hash=self.policies.digest,
+            ),
+        )
+
+    def _guard_input(self, call: Call, decision: Decision) -> None:
+        texts = guard.texts(call.body)
+        decision.input = "\n".join(text.text for text in texts)
+        decision.request = call.body
+        self._inspect(texts, decision)
+
+    def _guard_output(self, text: str, decision: Decision) -> None:
+        self._inspect([Text(text, "output")], decision)
+
+    def _inspect(self, texts: list[Text], decision: Decision) -> None:
+        names = decision.event.route.guardrails
+        inspection = guard.inspect(self.policies, texts, names)
+        decision.verdicts.extend(inspection.verdicts)
+        try:
+            guard.enforce(inspection)
+        except PolicyViolation:
+            decision.selection = decision.selection or "guardrail"
+            raise
+
+    def _choose(self, call: Call, decision: Decision) -> Choice:
+        route = call.event.route
+        models = self.manifest.candidates(route)
+        published = self.weights.current
+        decision.weights_id = published.id
+        if call.model not in _AUTO:
+            return pinned(_known(call.model, models, route), published.score(call.model))
+        scores = {model: published.score(model) for model in models}
+        return choose(models, scores, route.routing, self.random.randrange(SEEDS))
+
+    def _forward(self, call: Call, choice: Choice, decision: Decision) -> Answer:
+        name, model = choice.chosen, self.manifest.models[choice.chosen]
+        started = self.clock.monotonic()
+        deadline = _deadline(call.event, started + model.timeout.whole)
+        try:
+            reply = self.upstreams.complete(model, call.body, deadline)
+        except GatewayError as error:
+            self._attempt(decision, name, started, error=error)
+            raise
+        self._attempt(decision, name, started, status=reply.status)
+        decision.served, decision.output = name, reply.text
+        decision.usage, decision.price = reply.usage, model.price
+        decision.first_byte_ms, decision.finish_reason = reply.first_byte_ms, reply.finish_reason
+        decision.simulated = reply.simulated
+        decision.digest = digest(strictjson.dumps(reply.body))
+        return Answer(
+            model=name,
+            text=reply.text,
+            body=reply.body,
+            selection=choice.selection,
+            headers=_explain(name, choice, simulated=reply.simulated),
+            simulated=reply.simulated,
+        )
+
+    def _attempt(
+        self,
+        decision: Decision,
+        model: str,
+        started: float,
+        *,
+        status: int | None = None,
+        error: GatewayError | None = None,
+    ) -> None:
+        elapsed = (self.clock.monotonic() - started) * 1000
+        decision.upstream_ms += elapsed
+        attempt: Mapping[str, Any] = {
+            "model": model,
+            "status": status,
+            "latency_ms": elapsed,
+            "error": error.code if error else None,
+        }
+        decision.attempts.append(attempt)
+
+
+def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
+    if name not in models:
+        raise UnknownModel(
+            f"There is no model {name!r} on route {route.name}; there is {', '.join(models)}.",
+            param="model",
+        )
+    return name
+
+
+def _deadline(event: Event, of_model: float) -> float:
+    timeout = event.route.timeout
+    return of_model if timeout is None else min(of_model, event.started + timeout)
+
+
+def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:
+    headers = {
+        "x-gateway-model": model,
+        "x-gateway-decision": f"{choice.selection}; propensity={choice.propensity:.6g}",
+    }
+    return headers | {"x-gateway-simulated": "true"} if simulated else headers

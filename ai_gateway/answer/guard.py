@@ -1,0 +1,61 @@
+"""Stages 1 and 4: what the guardrail policies say of the question and of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ai_gateway.errors import PolicyViolation
+from ai_gateway.guardrails.engine import Guardrails, Inspection, Text
+
+
+def texts(body: Mapping[str, Any]) -> list[Text]:
+    """Every text of a chat-completions body, in order; a tool's own words are of stage ``tool``."""
+    return [
+        Text(text, "tool" if message.get("role") == "tool" else "input")
+        for message in body["messages"]
+        for text in _parts(message.get("content"))
+    ]
+
+
+def _parts(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+                yield part["text"]
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every string of a JSON value, keys too: a proxied body has no shape that is known."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            stack.extend(item.values())
+            stack.extend(item)
+        elif isinstance(item, Sequence):
+            stack.extend(item)
+
+
+def enforce(inspection: Inspection) -> None:
+    """Raise PolicyViolation where the policies block; says which, not how to get round it."""
+    if inspection.action != "block":
+        return
+    verdict = next(
+        found for found in inspection.verdicts if found.action == "block" and found.mode == "enforce"
+    )
+    what = "answer" if verdict.stage == "output" else "request"
+    raise PolicyViolation(f"The {what} violates policy {verdict.policy} ({verdict.check}).")
+
+
+def inspect(
+    policies: Guardrails, found: Sequence[Text], names: Sequence[str] | None
+) -> Inspection:
+    """What the policies of a route say; without any, everything passes."""
+    if not found or not (policies.names if names is None else names):
+        return Inspection(action="allow", verdicts=(), scores={})
+    return policies.inspect(found, names)

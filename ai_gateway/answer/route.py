@@ -1,0 +1,79 @@
+"""Stage 2: which model answers, and with what probability.
+
+``choose`` is a pure function of what it is given: the record of a decision holds all of it, so
+that the decision can be derived again. The probability of each candidate is worked out first, and
+one draw picks from them, so the recorded propensity is true by construction.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from ai_gateway.answer.weights import Score
+from ai_gateway.manifest.model import Routing
+
+#: A seed is a whole number below this; seed / SEEDS is the draw.
+SEEDS: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model that a request could have gone to."""
+
+    model: str
+    probability: float
+    score: Score
+    excluded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that a request goes to, and everything that this follows from."""
+
+    selection: str
+    chosen: str
+    propensity: float
+    seed: int | None
+    candidates: tuple[Candidate, ...]
+
+
+def pinned(model: str, score: Score) -> Choice:
+    """The caller named the model: nothing is drawn."""
+    return Choice("pinned", model, 1.0, None, (Candidate(model, 1.0, score),))
+
+
+def choose(
+    models: Sequence[str], scores: Mapping[str, Score], routing: Routing, seed: int
+) -> Choice:
+    """One of ``models`` (at least one), drawn by ``seed``."""
+    floored = [max(scores[model].score, routing.floor) for model in models]
+    shares = _weighted(floored) if routing.policy == "weighted" else _highest(floored)
+    spread = routing.explore / len(models)
+    probabilities = [(1 - routing.explore) * share + spread for share in shares]
+    index = _draw(probabilities, seed / SEEDS)
+    candidates = tuple(
+        Candidate(model, probability, scores[model])
+        for model, probability in zip(models, probabilities, strict=True)
+    )
+    return Choice("policy", models[index], probabilities[index], seed, candidates)
+
+
+def _highest(scores: Sequence[float]) -> list[float]:
+    best = max(scores)
+    ties = scores.count(best)
+    return [1 / ties if score == best else 0.0 for score in scores]
+
+
+def _weighted(scores: Sequence[float]) -> list[float]:
+    total = sum(scores)
+    return [score / total for score in scores]
+
+
+def _draw(probabilities: Sequence[float], draw: float) -> int:
+    """The first whose cumulative probability exceeds ``draw``; one of probability 0 never is."""
+    cumulative = list(accumulate(probabilities))
+    return bisect_right(cumulative, draw * cumulative[-1])  # their sum is 1 but for rounding

@@ -1,0 +1,106 @@
+"""The models' scores as the judge last published them, followed live.
+
+A background thread looks once a second for a newer publication, so that a new score reaches the
+routing within two seconds of the tick's end, in every process and without a restart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A model's score with its 95 % interval, and how many judged answers it rests on."""
+
+    score: float = 1.0
+    low: float = 0.0
+    high: float = 1.0
+    samples: int = 0
+
+
+#: What every model starts with.
+UNJUDGED = Score()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One publication of all scores; ``id`` and ``published_at`` are None before the first."""
+
+    id: str | None = None
+    published_at: float | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
+
+    def score(self, model: str) -> Score:
+        """The score of ``model``; 1.0 as long as nobody judged it."""
+        return self.scores.get(model, UNJUDGED)
+
+
+class Source(Protocol):
+    """The part of Records that is needed here."""
+
+    def latest_weights(self, after: str | None) -> tuple[str, list[dict[str, Any]]] | None:
+        """The newest publication's token and rows, or None while ``after`` is the newest."""
+
+
+class Weights:
+    """The current publication; reading it costs an attribute."""
+
+    def __init__(self, source: Source, every: float = 1.0) -> None:
+        self._source = source
+        self._every = every
+        self._token: str | None = None
+        self._stop = Event()
+        self._thread: Thread | None = None
+        self.current = Publication()
+
+    def refresh(self) -> None:
+        """Look once; a store that cannot be read leaves the scores as they are."""
+        try:
+            found = self._source.latest_weights(self._token)
+        except OSError as error:
+            log.warning("the models' scores could not be read: %s", type(error).__name__)
+            return
+        if found:
+            self._token, rows = found
+            self.current = publication(rows)
+
+    def start(self) -> Weights:
+        """Look now, and keep looking."""
+        self.refresh()
+        self._thread = Thread(target=self._follow, name="weights", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._every):
+            self.refresh()
+
+
+def publication(rows: Iterable[Mapping[str, Any]]) -> Publication:
+    """The newest publication among ``rows`` of the weights table."""
+    rows = list(rows)
+    if not rows:
+        return Publication()
+    newest = max(rows, key=lambda row: (row["published_at"], row["weights_id"]))
+    return Publication(
+        id=newest["weights_id"],
+        published_at=newest["published_at"].timestamp(),
+        scores={
+            row["model"]: Score(row["score"], row["score_low"], row["score_high"], row["samples"])
+            for row in rows
+            if row["weights_id"] == newest["weights_id"]
+        },
+    )

@@ -1,0 +1,95 @@
+"""What is done for every route, in this order: authenticate, limit, call, turn errors, count.
+
+It knows no web framework: an Event goes in, a Response comes out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pydantic
+
+from ai_gateway import strictjson
+from ai_gateway.contract import Event, Handler, Reply
+from ai_gateway.errors import GatewayError, TooLarge, internal_error
+
+if TYPE_CHECKING:
+    from ai_gateway.service import Snapshot
+
+log = logging.getLogger(__name__)
+
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What goes over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | Iterable[bytes]
+
+
+def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
+    """The response to ``event``; never raises."""
+    try:
+        event = replace(event, caller=snapshot.identity.caller(event.route, event.method, event.headers))
+        _limit(event, snapshot)
+        response = render(handler(event, snapshot.context))
+    except GatewayError as error:
+        response = _refused(event, error, snapshot)
+    except Exception:
+        log.exception("request %s failed", event.request_id)
+        response = _refused(event, internal_error(event.request_id), snapshot)
+    _count(event, response, snapshot)
+    return replace(response, headers={**response.headers, "x-request-id": event.request_id})
+
+
+def _limit(event: Event, snapshot: Snapshot) -> None:
+    route = event.route
+    if len(event.body) > route.max_body:
+        raise TooLarge(f"The body has {len(event.body)} bytes; at most {route.max_body} are read.")
+    if route.rate_limit:
+        snapshot.context.limits.take(route.name, event.caller.id, route.rate_limit)
+
+
+def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:
+    if not error.recorded:
+        snapshot.gateway.refuse(event, error)
+    elif error.__cause__:
+        log.error("request %s failed", event.request_id, exc_info=error.__cause__)
+    return problem(error)
+
+
+def _count(event: Event, response: Response, snapshot: Snapshot) -> None:
+    context = snapshot.context
+    context.metrics.requests.labels(event.route.name, str(response.status)).inc()
+    context.metrics.seconds.labels(event.route.name).observe(
+        context.clock.monotonic() - event.started
+    )
+
+
+def render(reply: Reply) -> Response:
+    """A function's Reply as bytes."""
+    body = reply.body
+    if isinstance(body, bytes):
+        return Response(reply.status, reply.headers, body)
+    if isinstance(body, pydantic.BaseModel):
+        body = body.model_dump(mode="json", by_alias=True)
+    if isinstance(body, Mapping):
+        return Response(reply.status, {**_JSON, **reply.headers}, strictjson.dumps(body))
+    return Response(reply.status, reply.headers, body)
+
+
+def problem(error: GatewayError) -> Response:
+    """An error in the OpenAI protocol's shape."""
+    shape = {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    return Response(error.status, {**_JSON, **error.headers}, strictjson.dumps({"error": shape}))

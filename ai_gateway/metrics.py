@@ -1,0 +1,40 @@
+"""What the process counts, for Prometheus. Labels are the bundle's own names, never a caller's."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """One registry a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ai_gateway_requests", "Requests by route and status.", ["route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "ai_gateway_request_seconds", "From arrival to the answer.", ["route"],
+            registry=self.registry, buckets=_SECONDS,
+        )
+        self.reloads = Counter(
+            "ai_gateway_reloads", "Reloads of the bundle by outcome: done, refused.", ["outcome"],
+            registry=self.registry,
+        )
+        self.bundle_current = Gauge(
+            "ai_gateway_bundle_current", "0 while the bundle on disk does not check.",
+            registry=self.registry,
+        )
+        self.records = Gauge(
+            "ai_gateway_records", "State of the record writer, by what is counted.", ["what"],
+            registry=self.registry,
+        )
+        self.bundle_current.set(1)
+
+    def expose(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)

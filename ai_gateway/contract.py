@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ai_gateway.answer.call import Answer, Call
     from ai_gateway.answer.weights import Weights
     from ai_gateway.guardrails.engine import Guardrails
+    from ai_gateway.judge.prompts import Prompt
+    from ai_gateway.manifest.load import BundleState
     from ai_gateway.manifest.model import Manifest, Route
     from ai_gateway.metrics import Metrics
     from ai_gateway.records import Records
@@ -98,10 +100,12 @@ class Context:
     settings: Settings
     manifest: Manifest
     policies: Guardrails
+    prompts: Mapping[str, Prompt]
     records: Records
     limits: Limits
     weights: Weights
     metrics: Metrics
+    state: BundleState
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
     clock: Clock = field(default_factory=SystemClock)

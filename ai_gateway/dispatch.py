@@ -36,7 +36,9 @@ class Response:
 def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
     """The response to ``event``; never raises."""
     try:
-        event = replace(event, caller=snapshot.identity.caller(event.route, event.method, event.headers))
+        event = replace(
+            event, caller=snapshot.identity.caller(event.route, event.method, event.headers)
+        )
         _limit(event, snapshot)
         response = render(handler(event, snapshot.context))
     except GatewayError as error:

@@ -6,7 +6,8 @@
     ├── Forbidden 403 ── PolicyViolation
     ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413
     ├── RateLimited 429
-    └── UpstreamError 502 ── UpstreamUnavailable 503, UpstreamTimeout 504, UpstreamRefused (its own)
+    └── UpstreamError 502 ── UpstreamRateLimited 429, UpstreamUnavailable 503, UpstreamTimeout 504,
+                             UpstreamRefused (its own)
 
 A message is safe for the caller: it holds what the caller sent or did, never a secret, an address
 or an exception's text. Only the runner turns an error into a response.
@@ -158,6 +159,14 @@ class UpstreamTimeout(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
+
+
+class UpstreamRateLimited(UpstreamError):
+    """A model endpoint's own limit for the gateway is used up."""
+
+    status = 429
+    code = "upstream_rate_limited"
+    type = "rate_limit_error"
 
 
 class UpstreamRefused(UpstreamError):

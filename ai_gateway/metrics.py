@@ -14,27 +14,38 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "ai_gateway_requests", "Requests by route and status.", ["route", "status"],
+            "ai_gateway_requests",
+            "Requests by route and status.",
+            ["route", "status"],
             registry=self.registry,
         )
         self.seconds = Histogram(
-            "ai_gateway_request_seconds", "From arrival to the answer.", ["route"],
-            registry=self.registry, buckets=_SECONDS,
+            "ai_gateway_request_seconds",
+            "From arrival to the answer.",
+            ["route"],
+            registry=self.registry,
+            buckets=_SECONDS,
         )
         self.reloads = Counter(
-            "ai_gateway_reloads", "Reloads of the bundle by outcome: done, refused.", ["outcome"],
+            "ai_gateway_reloads",
+            "Reloads of the bundle by outcome: done, refused.",
+            ["outcome"],
             registry=self.registry,
         )
         self.bundle_current = Gauge(
-            "ai_gateway_bundle_current", "0 while the bundle on disk does not check.",
+            "ai_gateway_bundle_current",
+            "0 while the bundle on disk does not check.",
             registry=self.registry,
         )
         self.records = Gauge(
-            "ai_gateway_records", "State of the record writer, by what is counted.", ["what"],
+            "ai_gateway_records",
+            "State of the record writer, by what is counted.",
+            ["what"],
             registry=self.registry,
         )
         self.bundle_current.set(1)
 
     def expose(self) -> bytes:
         """All of it in Prometheus' text format."""
-        return generate_latest(self.registry)
+        text: bytes = generate_latest(self.registry)
+        return text

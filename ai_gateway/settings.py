@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,17 @@ class Settings:
     on_cai: bool = False
     #: Every variable, for ``${NAME}`` in the operator's own file.
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def port(self) -> int:
+        """Where CAI wants an application to listen, else 8080."""
+        ports = map(self.variables.get, ("CDSW_APP_PORT", "CDSW_READONLY_PORT"))
+        return int(next((port for port in ports if port), 8080))
+
+    @property
+    def task(self) -> list[str]:
+        """What the runner does where it gets no arguments, inside CAI's kernel."""
+        return shlex.split(self.variables.get("GATEWAY_TASK") or "serve")
 
     @classmethod
     def read(

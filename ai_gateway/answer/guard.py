@@ -46,15 +46,15 @@ def enforce(inspection: Inspection) -> None:
     if inspection.action != "block":
         return
     verdict = next(
-        found for found in inspection.verdicts if found.action == "block" and found.mode == "enforce"
+        found
+        for found in inspection.verdicts
+        if found.action == "block" and found.mode == "enforce"
     )
     what = "answer" if verdict.stage == "output" else "request"
     raise PolicyViolation(f"The {what} violates policy {verdict.policy} ({verdict.check}).")
 
 
-def inspect(
-    policies: Guardrails, found: Sequence[Text], names: Sequence[str] | None
-) -> Inspection:
+def inspect(policies: Guardrails, found: Sequence[Text], names: Sequence[str] | None) -> Inspection:
     """What the policies of a route say; without any, everything passes."""
     if not found or not (policies.names if names is None else names):
         return Inspection(action="allow", verdicts=(), scores={})

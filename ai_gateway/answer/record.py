@@ -42,7 +42,12 @@ class Decision:
 
 
 def row(
-    decision: Decision, *, now: float, manifest_hash: str, policies: Sequence[str], policies_hash: str
+    decision: Decision,
+    *,
+    now: float,
+    manifest_hash: str,
+    policies: Sequence[str],
+    policies_hash: str,
 ) -> dict[str, Any]:
     """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of."""
     event, route = decision.event, decision.event.route

@@ -6,9 +6,10 @@ stops the start with a message instead of being accepted and then ignored.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ai_gateway.manifest.units import Duration, Name, RateLimit
 
@@ -39,6 +40,17 @@ class Credentials(Closed):
     token_file: str | None = Field(
         None, description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt)."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_token(cls, value: Any) -> Any:
+        token = value.get("token") if isinstance(value, dict) else None
+        if token and value.get("token_file"):
+            raise ValueError("either `token` or `token_file`, not both")
+        text = token.get_secret_value() if isinstance(token, SecretStr) else token
+        if not isinstance(text, str) or not text.startswith("file:"):
+            return value
+        return {**value, "token": None, "token_file": re.sub("^file:(//(?=/))?", "", text)}
 
 
 class Price(Closed):
@@ -89,7 +101,7 @@ def _routing(value: object) -> object:
 class Route(Closed):
     """One path, and what answers it: a function, or a target that it is proxied to."""
 
-    name: Name = Field("", description="The path's words, joined by dashes, if left out.")
+    name: Name = Field(description="The path's words, joined by dashes, if left out.")
     path: str = Field(pattern=r"^/[^?#\s]*$")
     methods: Annotated[tuple[Method, ...], OneOrMore, Field(min_length=1)] = ("POST",)
     function: str | None = Field(None, description="functions.MODULE:NAME")
@@ -108,6 +120,14 @@ class Route(Closed):
     credentials: Credentials = Credentials()
     cache: Any = None
     callback: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_by_path(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "name" not in value and isinstance(value.get("path"), str):
+            words = re.findall(r"[a-z0-9._]+", value["path"].lower())
+            return {**value, "name": "-".join(words)[:64] or "home"}
+        return value
 
 
 class Security(Closed):
@@ -158,6 +178,23 @@ class Manifest(Closed):
         """The models that ``route`` chooses from."""
         judge = self.judge.model if self.judge else None
         return route.routing.models or tuple(name for name in self.models if name != judge)
+
+    def secured(self) -> Manifest:
+        """With each ``security`` entry applied to the route whose path is its endpoint."""
+        entries = {entry.endpoint: entry for entry in self.security}
+        routes = (_secured(route, entries.get(route.path)) for route in self.routes)
+        return self.model_copy(update={"routes": tuple(routes)})
+
+
+def _secured(route: Route, entry: Security | None) -> Route:
+    if entry is None:
+        return route
+    return route.model_copy(
+        update={
+            "auth": route.auth or entry.auth,
+            "rate_limit": route.rate_limit or entry.rate_limit,
+        }
+    )
 
 
 #: key path → what brings it; a manifest that uses one does not start.

@@ -1,0 +1,44 @@
+"""One tick of a scheduled function: on CAI a Job runs one, an Application keeps ticking."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event as Flag
+
+from ai_gateway.contract import Caller, Event, Reply
+from ai_gateway.errors import GatewayError
+from ai_gateway.ids import new_id
+from ai_gateway.manifest.functions import resolve
+from ai_gateway.manifest.load import load
+from ai_gateway.manifest.model import Job, Manifest, Route
+from ai_gateway.service import Service, Snapshot
+from ai_gateway.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED, HELD = 0, 1, 75  # 75 is EX_TEMPFAIL of sysexits.h: come again
+SCHEDULER = Caller(id="scheduler", scheme="job", admin=True)
+
+
+def run(service: Service, snapshot: Snapshot, job: Job) -> tuple[int, Reply | None]:
+    """One tick of ``job``: its exit code, and what it says it did."""
+    event = Event(
+        request_id=new_id(service.clock, service.random),
+        route=Route(path=f"/{job.name}", name=job.name, privacy="none", guardrails=()),
+        method="TICK",
+        path=f"/{job.name}",
+        received_at=service.clock.now(),
+        started=service.clock.monotonic(),
+        caller=SCHEDULER,
+    )
+    try:
+        reply = resolve(job.function)(event, snapshot.context)
+    except GatewayError as error:
+        log.error("%s failed: %s", job.name, error.message)  # noqa: TRY400 - foreseen: no trace
+        return FAILED, None
+    except Exception:
+        log.exception("%s failed", job.name)
+        return FAILED, None
+    held = isinstance(reply.body, dict) and reply.body.get("held")
+    # On CAI a failed job mails its owner; that another tick runs is nothing to mail about.
+    return (HELD if held and not service.settings.on_cai else DONE), reply

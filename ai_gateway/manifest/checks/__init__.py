@@ -1,0 +1,20 @@
+"""What a pydantic model cannot see, one file a concern.
+
+Each check is a function of a manifest that is valid by itself, and yields findings by key path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ai_gateway.manifest.checks import access, features, hosts, jobs, models, routes
+from ai_gateway.manifest.checks.finding import Finding, Surroundings
+from ai_gateway.manifest.model import Manifest
+
+__all__ = ["Finding", "Surroundings", "check"]
+
+
+def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
+    """Every problem of a manifest that is well-formed."""
+    for part in (features, routes, models, hosts, jobs, access):
+        yield from part.check(manifest, around)

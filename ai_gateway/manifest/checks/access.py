@@ -1,0 +1,57 @@
+"""Somebody must be able to call each route, and every limit must be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ai_gateway.manifest.checks.finding import Finding, Surroundings, plain
+from ai_gateway.manifest.model import Manifest, Route
+
+
+def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
+    """Keys, the platform's identity, and where limits are counted."""
+    yield from _access(manifest, around)
+    yield from _state(manifest, around)
+
+
+def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
+    settings = around.settings
+    key = settings.admin_key
+    if key is not None and not key.strip():
+        yield Finding(("AI_GATEWAY_API_KEY",), "an empty key", "a long random one, or none at all")
+    platform = settings.on_cai and settings.trust_platform and around.loopback
+    for index, route in enumerate(manifest.routes):
+        usable = {
+            "none": True,
+            "jwt": True,  # reported by _later
+            "api-key": bool(key and key.strip()),
+            "platform": platform,
+        }
+        if route.auth and not any(usable[scheme] for scheme in route.auth):
+            yield Finding(("routes", index, "auth"), plain(route.auth), _missing(route))
+
+
+def _missing(route: Route) -> str:
+    ways = []
+    if "api-key" in route.auth:
+        ways.append("the variable AI_GATEWAY_API_KEY set: there is no default key")
+    if "platform" in route.auth:
+        ways.append("a process on CAI, bound to 127.0.0.1, with GATEWAY_TRUST_PLATFORM=1")
+    return ", or ".join(ways)
+
+
+def _state(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
+    state = around.settings.state
+    if state != "memory://":
+        yield Finding(
+            ("GATEWAY_STATE",),
+            state.split("://")[0] + "://...",
+            "memory://; shared state in Redis comes with a later version",
+        )
+    limited = [route.name for route in manifest.routes if route.rate_limit]
+    if around.workers > 1 and limited:
+        yield Finding(
+            ("GATEWAY_STATE",),
+            f"memory:// with {around.workers} workers and a rateLimit on {', '.join(limited)}",
+            "one worker: a limit that each worker counts for itself is no limit",
+        )

@@ -1,0 +1,57 @@
+"""Where routes may be proxied to: hosts that the operator named, never link-local ones."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from urllib.parse import SplitResult, urlsplit
+
+from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings
+from ai_gateway.manifest.model import Manifest
+
+
+def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
+    """The target of every proxied route."""
+    for index, route in enumerate(manifest.routes):
+        if route.target is None:
+            continue
+        at: Location = ("routes", index, "target")
+        url = split(route.target)
+        if url is None or url.query or url.fragment:
+            yield Finding(at, route.target, "http://HOST:PORT, without a user, query or fragment")
+        elif _link_local(url.hostname or ""):
+            yield Finding(at, route.target, "a host that is not link-local: those hold credentials")
+        elif manifest.allowed_hosts is not None and not allowed(
+            url.hostname or "", manifest.allowed_hosts
+        ):
+            hosts = ", ".join(manifest.allowed_hosts) or "none"
+            yield Finding(at, route.target, f"a host of allowed_hosts: {hosts}")
+
+
+def allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
+    """Whether ``host`` stands in ``allowed_hosts``, by name or inside a network."""
+    return any(host.lower() == entry.lower() or _inside(host, entry) for entry in allowed_hosts)
+
+
+def _inside(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _link_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False
+
+
+def split(url: str) -> SplitResult | None:
+    """The parts of an http(s) URL with a host and no user, or None."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable and "@" not in parts.netloc else None

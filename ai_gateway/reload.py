@@ -1,0 +1,72 @@
+"""A changed bundle takes force in the running process, or the old one stays in force and says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+
+from ai_gateway.manifest.load import Bundle, fingerprint, load
+from ai_gateway.service import Service
+
+log = logging.getLogger(__name__)
+
+
+class Reloader:
+    """Reloads when asked, and when a file of the bundle changed.
+
+    Files are read and hashed again and again, since network file systems and mounted ConfigMaps
+    tell nobody of a change.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        apply: Callable[[Bundle], None],
+        *,
+        workers: int = 1,
+        every: float = 1.0,
+    ) -> None:
+        self._service = service
+        self._apply = apply
+        self._workers = workers
+        self._every = every
+        self._seen = fingerprint(service.settings.bundle)
+        self._lock = Lock()
+        self._stop = Event()
+        self._thread = Thread(target=self._follow, name="reload", daemon=True)
+
+    def start(self) -> Reloader:
+        """Follow the files."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Follow them no longer."""
+        self._stop.set()
+        self._thread.join()
+
+    def reload(self) -> bool:
+        """Load the bundle as it is on disk now; False when it does not check."""
+        with self._lock:
+            settings, metrics = self._service.settings, self._service.metrics
+            self._seen = fingerprint(settings.bundle)
+            bundle, problems = load(
+                settings, workers=self._workers, loopback=self._service.loopback
+            )
+            metrics.bundle_current.set(bundle is not None)
+            metrics.reloads.labels("done" if bundle else "refused").inc()
+            self._service.state.problems = tuple(problems)
+            if bundle is None:
+                log.error("the bundle does not check, so the old one stays in force:")
+                for problem in problems:
+                    log.error("%s", problem)
+                return False
+            self._apply(bundle)
+            log.info("the bundle was reloaded: %s", bundle.digest)
+            return True
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._every):
+            if fingerprint(self._service.settings.bundle) != self._seen:
+                self.reload()

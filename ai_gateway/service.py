@@ -1,0 +1,86 @@
+"""The parts of one process, put together: what lives on, and what a reload swaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random, SystemRandom
+
+from ai_gateway.access.identity import Identity
+from ai_gateway.access.limits import Limits
+from ai_gateway.answer.gateway import Gateway
+from ai_gateway.answer.weights import Weights
+from ai_gateway.clock import Clock, SystemClock
+from ai_gateway.contract import Context
+from ai_gateway.manifest.load import Bundle, BundleState
+from ai_gateway.metrics import Metrics
+from ai_gateway.records import Records
+from ai_gateway.settings import Settings
+from ai_gateway.upstream import Upstreams
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One bundle in force: a request sees one of these from its arrival to its end."""
+
+    bundle: Bundle
+    context: Context
+    gateway: Gateway
+    identity: Identity
+
+
+@dataclass(slots=True)
+class Service:
+    """Limits, connections, the record writer, the scores: they outlive every reload."""
+
+    settings: Settings
+    loopback: bool = True
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=SystemRandom)
+    records: Records = field(init=False)
+    weights: Weights = field(init=False)
+    upstreams: Upstreams = field(init=False)
+    limits: Limits = field(init=False)
+    metrics: Metrics = field(init=False)
+    state: BundleState = field(default_factory=BundleState)
+
+    def __post_init__(self) -> None:
+        self.records = Records.open(self.settings.data, self.settings.wal, self.clock)
+        self.weights = Weights(self.records)
+        self.upstreams = Upstreams(self.clock, self.settings.variables)
+        self.limits = Limits(self.clock)
+        self.metrics = Metrics()
+
+    def snapshot(self, bundle: Bundle) -> Snapshot:
+        """What serves requests by ``bundle``."""
+        gateway = Gateway(
+            manifest=bundle.manifest,
+            manifest_hash=bundle.digest,
+            policies=bundle.policies,
+            records=self.records,
+            weights=self.weights,
+            upstreams=self.upstreams,
+            clock=self.clock,
+            random=self.random,
+        )
+        context = Context(
+            settings=self.settings,
+            manifest=bundle.manifest,
+            policies=bundle.policies,
+            prompts=bundle.prompts,
+            records=self.records,
+            limits=self.limits,
+            weights=self.weights,
+            metrics=self.metrics,
+            state=self.state,
+            answer=gateway.answer,
+            clock=self.clock,
+            random=self.random,
+        )
+        identity = Identity.of(self.settings, loopback=self.loopback)
+        return Snapshot(bundle, context, gateway, identity)
+
+    def close(self) -> None:
+        """Flush what is recorded, and let go of everything."""
+        self.weights.stop()
+        self.upstreams.close()
+        self.records.close()

@@ -1,0 +1,198 @@
+"""serve | job NAME | check | simulate | demo: it dispatches, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import flask
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from ai_gateway import cai, demo, errors, hosting, jobs, strictjson
+from ai_gateway.arguments import parse
+from ai_gateway.contract import Event, Handler
+from ai_gateway.dispatch import Response, dispatch, problem
+from ai_gateway.ids import new_id
+from ai_gateway.manifest.load import Bundle, load
+from ai_gateway.manifest.model import Route
+from ai_gateway.reload import Reloader
+from ai_gateway.service import Service, Snapshot
+from ai_gateway.settings import Settings
+from ai_gateway.simulator import Simulator, variables
+
+
+def application(snapshot: Snapshot) -> flask.Flask:
+    """The functions of one bundle as a Flask app."""
+    app = flask.Flask("ai-gateway", static_folder=None)
+    for route in snapshot.bundle.manifest.routes:
+        view = _view(route, snapshot.bundle.handlers[route.name], snapshot)
+        path = route.path.replace("{", "<").replace("}", ">")
+        below = [f"{path.rstrip('/')}/<path:below>"] if route.target else []
+        for rule in (path, *below):
+            app.add_url_rule(
+                rule,
+                f"{route.name} {rule}",
+                view,
+                methods=route.methods,
+                provide_automatic_options=False,
+            )
+    app.register_error_handler(HTTPException, lambda error: _no_route(error, snapshot))
+    return app
+
+
+def _view(route: Route, handler: Handler, snapshot: Snapshot) -> Callable[..., flask.Response]:
+    clock, random = snapshot.context.clock, snapshot.context.random
+
+    def view(**path_parameters: str) -> flask.Response:
+        request = flask.request
+        event = Event(
+            request_id=new_id(clock, random),
+            route=route,
+            method=request.method,
+            path=request.path,
+            received_at=clock.now(),
+            started=request.environ.get("gateway.received") or clock.monotonic(),
+            path_parameters=path_parameters,
+            query=request.args.to_dict(),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.get_data(cache=False),
+        )
+        return _flask(dispatch(event, handler, snapshot))
+
+    return view
+
+
+def _no_route(error: HTTPException, snapshot: Snapshot) -> flask.Response:
+    request_id = new_id(snapshot.context.clock, snapshot.context.random)
+    path, method = flask.request.path[:200], flask.request.method
+    refusal: errors.GatewayError = errors.NotFound(f"There is no route {path}.")
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        refusal = errors.MethodNotAllowed(
+            f"{path} takes {allowed}, not {method}.", headers={"allow": allowed}
+        )
+    elif error.code != errors.NotFound.status:
+        refusal = errors.internal_error(request_id)
+    response = problem(refusal)
+    return _flask(replace(response, headers={**response.headers, "x-request-id": request_id}))
+
+
+def _flask(response: Response) -> flask.Response:
+    headers = {"content-type": "application/octet-stream", **response.headers}
+    return flask.Response(response.body, response.status, headers)
+
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Current:
+    """The application in force. A request keeps the one that it began with."""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        environ["PATH_INFO"] = f"/{environ['PATH_INFO'].lstrip('/')}"  # a base URL that ends in /
+        return self.app(environ, start_response)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Answer requests until told to stop."""
+    settings, bundle = _bundle(options)
+    service = Service(settings, loopback=options.host in LOOPBACK)
+    service.weights.start()
+    current = Current(application(service.snapshot(bundle)))
+
+    def swap(bundle: Bundle) -> None:
+        current.app = application(service.snapshot(bundle))
+
+    reloader = Reloader(service, swap, workers=options.workers).start()
+
+    def stopping() -> None:
+        reloader.stop()
+        service.close()
+
+    largest = max(route.max_body for route in bundle.manifest.routes)
+    port = settings.port if options.port is None else options.port
+    return hosting.serve(
+        current,
+        hosting.ServerOptions(host=options.host, port=port, max_body=largest),
+        ready=lambda url: print(f"AI gateway at {url}", flush=True),
+        stopping=stopping,
+        on_hangup=reloader.reload,
+    )
+
+
+def job(options: argparse.Namespace) -> int:
+    """One tick of a job, or one after another."""
+    settings, bundle = _bundle(options)
+    wanted = next((job for job in bundle.manifest.jobs if job.name == options.name), None)
+    if wanted is None:
+        names = ", ".join(job.name for job in bundle.manifest.jobs) or "none"
+        sys.exit(f"There is no job {options.name!r}; routes.yaml has {names}.")
+    service = Service(settings)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        while True:
+            service.weights.refresh()
+            code, reply = jobs.run(service, service.snapshot(bundle), wanted)
+            print(strictjson.dumps(reply.body).decode() if reply else "failed", flush=True)
+            if options.every is None or stop.wait(options.every):
+                return code
+            bundle = load(settings)[0] or bundle
+    finally:
+        service.close()
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say everything that is wrong with the bundle."""
+    _, bundle = _bundle(options)
+    manifest = bundle.manifest
+    counts = f"{len(manifest.routes)} routes, {len(manifest.models)} models"
+    print(f"{options.bundle}: {counts}, {len(bundle.policies.names)} policies; no problem found")
+    return 0
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """The stand-in Inference Service, in the foreground."""
+    simulator = Simulator(port=options.port)
+    for name, value in variables(simulator.url).items():
+        print(f"export {name}={shlex.quote(value)}", flush=True)
+    simulator.serve_forever()
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> tuple[Settings, Bundle]:
+    settings = Settings.read(options.bundle)
+    sys.path.insert(0, str(options.bundle))
+    if getattr(options, "simulate", False):
+        stand_in = variables(Simulator().start().url)
+        settings = replace(settings, variables={**settings.variables, **stand_in})
+    workers, host = getattr(options, "workers", 1), getattr(options, "host", "127.0.0.1")
+    bundle, problems = load(settings, workers=workers, loopback=host in LOOPBACK)
+    if bundle is None:
+        sys.exit("\n".join([*map(str, problems), f"{len(problems)} problems; nothing was started"]))
+    return settings, bundle
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    commands = {"serve": serve, "job": job, "check": check, "simulate": simulate, "demo": demo.run}
+    options = parse(commands, Path(__file__).parent, arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return options.command(options)
+
+
+if __name__ == "__main__":
+    if cai.in_kernel():
+        cai.run_outside("runner.py", Settings.read().task)
+    else:
+        sys.exit(main())

@@ -1,0 +1,153 @@
+"""Where an upstream is and how it is reached: the transports, shared by all that have an origin."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpcore
+import httpx
+
+from ai_gateway.clock import Clock
+from ai_gateway.errors import UpstreamError
+from ai_gateway.upstream import address
+from ai_gateway.upstream.credentials import Credential
+from ai_gateway.upstream.pool import Dial, Pool, Transport
+from ai_gateway.upstream.surroundings import Surroundings
+from ai_gateway.upstream.wire import Network
+
+_SWEEP = 10.0  # seconds between looks at connections that nobody uses
+
+Key = tuple[str, bytes, int, int, tuple[str, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One upstream, with everything about it that is the same for each call."""
+
+    #: How a sentence about it begins: ``The model NAME``.
+    who: str
+    url: httpx.URL
+    transport: Transport
+    credential: Credential
+    headers: tuple[tuple[bytes, bytes], ...]
+    #: Seconds to connect and to the first byte, under httpx's names for them.
+    timeout: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What tells one pool of connections from another."""
+
+    who: str
+    url: httpx.URL
+    limit: int
+    ca_file: str | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+class Transports:
+    """One transport for each origin, set of certificates, bound and list of allowed hosts."""
+
+    def __init__(
+        self, clock: Clock, surroundings: Surroundings, resolve: address.Resolve, idle: float
+    ) -> None:
+        self._clock = clock
+        self._surroundings = surroundings
+        self._resolve = resolve
+        self._idle = idle
+        self._lock = threading.Lock()
+        self._transports: dict[Key, Transport] = {}
+        self._sweep_at = clock.monotonic() + _SWEEP
+
+    def transport(self, place: Place) -> Transport:
+        """The transport to ``place``; raises UpstreamError for an unusable CA file or proxy."""
+        context = self._surroundings.context(place.ca_file)
+        key = (place.url.scheme, place.url.netloc, id(context), place.limit, place.allowed)
+        with self._lock:
+            if key not in self._transports:
+                pool = self._pool(place, context)
+                self._transports[key] = Transport(pool, context)
+            return self._transports[key]
+
+    def sweep(self) -> None:
+        """Now and then, close connections that have lain idle too long; cheap to call always."""
+        now = self._clock.monotonic()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + _SWEEP
+        for transport in self._all():
+            transport.pool.sweep()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for transport in self._all():
+            transport.close()
+
+    def _all(self) -> list[Transport]:
+        with self._lock:
+            return list(self._transports.values())
+
+    def _pool(self, place: Place, context: ssl.SSLContext) -> Pool:
+        proxy = self._surroundings.proxy(place.url.scheme, place.url.host)
+        if proxy is None:
+            network = Network(self._clock, self._resolve, place.allowed)
+            return Pool(direct(place.url, context, self._idle), network, place.limit)
+        try:
+            address.check_name(place.url.host, place.allowed)
+        except address.AddressRefused as error:
+            raise UpstreamError(f"{place.who} may not be connected to: {error}.") from None
+        network = Network(self._clock, self._resolve)
+        return Pool(through(proxy, place.url, context, self._idle), network, place.limit)
+
+
+def parsed(who: str, text: str) -> httpx.URL:
+    """``text`` as a URL; raises UpstreamError if it is none of HTTP or carries credentials."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UpstreamError(f"{who} has a URL that is no http or https address.")
+    if url.userinfo:
+        raise UpstreamError(f"{who} has credentials in its URL; they belong under credentials.")
+    return url
+
+
+def direct(url: httpx.URL, context: ssl.SSLContext, idle: float) -> Dial:
+    """Connections to ``url``'s origin."""
+    origin = _url(url).origin
+
+    def dial(network: httpcore.NetworkBackend) -> httpcore.ConnectionInterface:
+        return httpcore.HTTPConnection(
+            origin, ssl_context=context, keepalive_expiry=idle, network_backend=network
+        )
+
+    return dial
+
+
+def through(proxy: httpx.Proxy, url: httpx.URL, context: ssl.SSLContext, idle: float) -> Dial:
+    """Connections to ``url``'s origin by way of ``proxy``."""
+    origin = _url(url).origin
+
+    def dial(network: httpcore.NetworkBackend) -> httpcore.ConnectionInterface:
+        # httpcore's pool for proxies is used for its one connection to make, not as a pool.
+        return httpcore.HTTPProxy(
+            _url(proxy.url),
+            proxy_auth=proxy.raw_auth,
+            ssl_context=context,
+            proxy_ssl_context=context if proxy.url.scheme == "https" else None,
+            max_connections=1,
+            keepalive_expiry=idle,
+            network_backend=network,
+        ).create_connection(origin)
+
+    return dial
+
+
+def _url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )

@@ -1,0 +1,179 @@
+"""A pool made for many threads: a LIFO stack of single connections to one origin.
+
+httpcore's own pool looks at every connection for every request, under one lock, and falls over at
+some hundred requests in flight. Here a thread takes the connection that was used last, or makes
+one, and looks at no other. The newest connection is also the likeliest to be alive, and the oldest
+are left alone until they expire.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, cast
+
+import httpcore
+import httpx
+
+from ai_gateway.upstream.wire import Network, Wire
+
+#: Makes a connection, which connects with its first request, on the network that it is given.
+Dial = Callable[[httpcore.NetworkBackend], httpcore.ConnectionInterface]
+
+#: What a connection that died while it lay idle raises: no answer, not a wrong one.
+_DIED = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
+
+
+class Line:
+    """One connection, with its sockets."""
+
+    __slots__ = ("_connection", "wire")
+
+    def __init__(self, dial: Dial, network: Network) -> None:
+        self.wire = Wire(network)
+        self._connection = dial(self.wire)
+
+    def send(self, request: httpcore.Request) -> httpcore.Response:
+        """The response's head; the connection is closed if there is none."""
+        self.wire.begin(request.extensions["deadline"])
+        try:
+            return self._connection.handle_request(request)
+        except BaseException:
+            self.close()
+            raise
+
+    def reusable(self) -> bool:
+        """Whether it is idle, has not lain too long, and was not closed by the other side."""
+        return self._connection.is_idle() and not self._connection.has_expired()
+
+    def idle(self) -> bool:
+        """Whether its last exchange went to the end."""
+        return self._connection.is_idle()
+
+    def close(self) -> None:
+        """Close the connection and its socket."""
+        self._connection.close()
+        self.wire.close()
+
+
+class Pool:
+    """At most ``limit`` connections to one origin in use at a time; idle ones on a stack."""
+
+    def __init__(self, dial: Dial, network: Network, limit: int) -> None:
+        self._dial = dial
+        self._network = network
+        self._free = threading.Semaphore(limit)
+        self._idle: deque[Line] = deque()
+        self._closed = False
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """The response, whose body must be closed; raises httpcore's errors.
+
+        ``request.extensions``: ``timeout`` (``connect`` and ``read``, the latter until the first
+        byte), ``deadline`` (of the clock's monotonic time), and ``retry`` where a request may be
+        sent again when a kept connection turns out to be dead.
+        """
+        deadline = request.extensions["deadline"]
+        left = deadline - self._network.clock.monotonic()
+        if not self._free.acquire(timeout=left):
+            raise httpcore.PoolTimeout("connections")
+        try:
+            line, response = self._exchange(request)
+        except BaseException:
+            self._free.release()
+            raise
+        response.stream = Body(self, line, cast("Body", response.stream))
+        return response
+
+    def give_back(self, line: Line) -> None:
+        """End the use of ``line``: it is kept if it can serve again."""
+        if line.idle():
+            self._idle.append(line)
+        else:
+            line.close()
+        if self._closed:
+            self.close()
+        self._free.release()
+
+    def sweep(self) -> None:
+        """Close the connections that have lain idle too long: the oldest lie at the bottom."""
+        for line in self._bottom():
+            if line.reusable():
+                self._idle.appendleft(line)
+                return
+            line.close()
+
+    def close(self) -> None:
+        """Close every idle connection; those in use close when they come back."""
+        self._closed = True
+        for line in self._bottom():
+            line.close()
+
+    def __len__(self) -> int:
+        """How many connections lie idle."""
+        return len(self._idle)
+
+    def _bottom(self) -> Iterator[Line]:
+        with suppress(IndexError):  # another thread may take the last one at any time
+            while True:
+                yield self._idle.popleft()
+
+    def _reuse(self) -> Line | None:
+        with suppress(IndexError):
+            while True:
+                line = self._idle.pop()
+                if line.reusable():
+                    return line
+                line.close()
+        return None
+
+    def _exchange(self, request: httpcore.Request) -> tuple[Line, httpcore.Response]:
+        line = self._reuse()
+        if line is not None:
+            try:
+                return line, line.send(request)
+            except _DIED:
+                # The server closed it while the request was on its way (RFC 9112, 9.3.1).
+                if line.wire.heard or not request.extensions.get("retry"):
+                    raise
+        line = Line(self._dial, self._network)
+        return line, line.send(request)
+
+
+class Body:
+    """A response's body, which gives its connection back when it is closed."""
+
+    __slots__ = ("_line", "_pool", "_stream")
+
+    def __init__(self, pool: Pool, line: Line, stream: Any) -> None:
+        self._pool: Pool | None = pool
+        self._line = line
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        """End the exchange."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                self._stream.close()
+            finally:
+                pool.give_back(self._line)
+
+
+class Transport(httpx.HTTPTransport):
+    """httpx's own transport around our pool.
+
+    ``handle_request`` stays httpx's: recorders patch it on the class, and so see every exchange.
+    """
+
+    def __init__(self, pool: Pool, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, trust_env=False)
+        self.pool = pool
+        # httpx asks nothing of its pool but ``handle_request`` and ``close``.
+        self._pool = cast("httpcore.ConnectionPool", pool)

@@ -1,0 +1,133 @@
+"""CPU a call of ``Upstreams.complete`` on 32 threads, beside a bare ``httpx.Client``.
+
+    python benchmarks/upstream.py [--threads 32] [--calls 20000] [--url http://127.0.0.1:9901/v1]
+
+Without ``--url`` it starts nginx on a free port with one canned chat completion, so that the
+client's own cost is all there is to see. The figure is user and system time of this process over
+the calls made; the machine's other work moves it less than it moves requests a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from ai_gateway.clock import SystemClock
+from ai_gateway.manifest.model import Model
+from ai_gateway.upstream import Upstreams
+
+BODY = {"model": "auto", "messages": [{"role": "user", "content": "What is an automaton? " * 9}]}
+ANSWER = (
+    '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":'
+    '[{"index":0,"message":{"role":"assistant","content":"A machine that moves by itself, or the'
+    ' mathematical model of one."},"logprobs":null,"finish_reason":"stop"}],"usage":'
+    '{"prompt_tokens":15,"completion_tokens":42,"total_tokens":57}}'
+)
+NGINX = """
+worker_processes 1; daemon off; pid {folder}/pid; error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 100000000; default_type application/json;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 '{answer}'; }} }}
+}}
+"""
+
+
+@contextmanager
+def upstream() -> Iterator[str]:
+    """The URL of an nginx that answers at once."""
+    nginx = shutil.which("nginx")
+    if nginx is None:
+        sys.exit("nginx is not installed; start an upstream yourself and name it with --url")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port, answer=ANSWER))
+        process = subprocess.Popen([nginx, "-c", config, "-p", folder, "-e", "stderr"])
+        try:
+            _await(port)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _await(port: int) -> None:
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    sys.exit("nginx did not start")
+
+
+def measure(label: str, call: Callable[[], object], threads: int, calls: int) -> None:
+    """Print CPU microseconds a call and calls a second of ``call`` on ``threads`` threads."""
+    each = calls // threads
+
+    def work() -> None:
+        for _ in range(each):
+            call()
+
+    call()
+    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    made = each * threads
+    print(f"{label:<28} {used / made * 1e6:8.0f} µs CPU/call {made / seconds:8.0f} calls/s")
+
+
+def main() -> None:
+    """Measure both, in one run."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--threads", type=int, default=32)
+    options.add_argument("--calls", type=int, default=20_000)
+    options.add_argument("--url")
+    given = options.parse_args()
+    sys.setswitchinterval(0.05)  # as the server sets it
+    if given.url:
+        compare(given.url, given.threads, given.calls)
+    else:
+        with upstream() as url:
+            compare(url, given.threads, given.calls)
+
+
+def compare(url: str, threads: int, calls: int) -> None:
+    """Print a line for each way to call ``url``."""
+    clock = SystemClock()
+    model = Model(url=url, model_id="m")
+    upstreams = Upstreams(clock, {})
+    limits = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
+    with httpx.Client(limits=limits, timeout=30, trust_env=False) as client:
+        ours = lambda: upstreams.complete(model, BODY, clock.monotonic() + 30)  # noqa: E731
+        bare = lambda: client.post(f"{url}/chat/completions", json=BODY).json()  # noqa: E731
+        for count in (1, threads):
+            measure(f"Upstreams.complete, {count} thr.", ours, count, calls)
+            measure(f"httpx.Client, {count} thr.", bare, count, calls)
+    upstreams.close()
+
+
+if __name__ == "__main__":
+    main()

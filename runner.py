@@ -8,9 +8,10 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -26,6 +27,9 @@ from ai_gateway.reload import Reloader
 from ai_gateway.service import Service, Snapshot
 from ai_gateway.settings import Settings
 from ai_gateway.simulator import Simulator, variables
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 def application(snapshot: Snapshot) -> flask.Flask:
@@ -60,7 +64,7 @@ def _view(route: Route, handler: Handler, snapshot: Snapshot) -> Callable[..., f
             received_at=clock.now(),
             started=request.environ.get("gateway.received") or clock.monotonic(),
             path_parameters=path_parameters,
-            query=request.args.to_dict(),
+            query=request.query_string.decode("latin-1"),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=request.get_data(cache=False),
         )
@@ -98,7 +102,8 @@ class Current:
     def __init__(self, app: flask.Flask) -> None:
         self.app = app
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
         environ["PATH_INFO"] = f"/{environ['PATH_INFO'].lstrip('/')}"  # a base URL that ends in /
         return self.app(environ, start_response)
 

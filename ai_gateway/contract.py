@@ -58,7 +58,7 @@ class Event:
     received_at: float
     started: float = 0.0
     path_parameters: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = ANONYMOUS

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from threading import Event as Flag
 
 from ai_gateway.contract import Caller, Event, Reply
 from ai_gateway.errors import GatewayError
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.functions import resolve
-from ai_gateway.manifest.load import load
-from ai_gateway.manifest.model import Job, Manifest, Route
+from ai_gateway.manifest.model import Job, Route
 from ai_gateway.service import Service, Snapshot
-from ai_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
 

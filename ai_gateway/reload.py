@@ -1,4 +1,4 @@
-"""A changed bundle takes force in the running process, or the old one stays in force and says so."""
+"""A changed bundle takes force in the running process, or the old one stays and says so."""
 
 from __future__ import annotations
 

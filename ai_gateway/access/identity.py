@@ -30,7 +30,7 @@ class Identity:
 
     @classmethod
     def of(cls, settings: Settings, *, loopback: bool) -> Identity:
-        """The platform is trusted on CAI alone, on a loopback address, when the operator says so."""
+        """The platform is trusted on CAI, on a loopback address, when the operator says so."""
         return cls(
             admin_digest=_digest(settings.admin_key) if settings.admin_key else None,
             platform=settings.on_cai and loopback and settings.trust_platform,

@@ -14,22 +14,21 @@ class Call:
     """One question for a model, in the gateway's own form: an OpenAI chat-completions body.
 
     ``model`` is what the caller named: a model, or ``None``/``auto`` to let the routing choose.
+    On a route with a target the event's own body is what is passed on, and ``body`` is empty.
     """
 
     event: Event
     surface: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's answer: its text, the upstream's whole body, who served it and why."""
+    """A model's answer: its text, the upstream's whole body, and headers that say who and why."""
 
     model: str
     text: str
-    body: Mapping[str, Any]
-    selection: str
+    body: Mapping[str, Any] | bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    simulated: bool = False

@@ -6,15 +6,15 @@ its record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
-from ai_gateway.answer import guard
+from ai_gateway import strictjson
+from ai_gateway.answer import guard, proxied
 from ai_gateway.answer.call import Answer, Call
-from ai_gateway.answer.record import Decision, digest, row
+from ai_gateway.answer.record import Attempt, Decision, digest, row
 from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
@@ -24,7 +24,6 @@ from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.records import Records
 from ai_gateway.upstream import Upstreams
-from ai_gateway import strictjson
 
 _AUTO = (None, "", "auto")
 
@@ -46,12 +45,33 @@ class Gateway:
         """A model's answer to ``call``; raises a GatewayError, which is recorded as well."""
         decision = Decision(call.event, call.surface, call.model or None)
         with self._recorded(decision):
-            self._guard_input(call, decision)
+            if call.event.route.target:
+                return self._relay(call, decision)
+            self._guard(guard.texts(call.body), decision)
+            decision.request = call.body
             choice = decision.choice = self._choose(call, decision)
             decision.selection = choice.selection
             answer = self._forward(call, choice, decision)
-            self._guard_output(answer.text, decision)
+            self._guard([Text(answer.text, "output")], decision)
         return answer
+
+    def _relay(self, call: Call, decision: Decision) -> Answer:
+        """The same stages for a route with a target: where it goes is the operator's choice."""
+        event, name = call.event, call.event.route.name
+        question = proxied.question(event)
+        self._guard(question.texts, decision)
+        decision.selection = "pinned"
+        request = proxied.request(event, self.manifest, question.data)
+        with self._attempt(name, decision) as attempt:
+            raw = self.upstreams.relay(request, _deadline(event, self.clock, request.timeout.whole))
+            attempt.status = raw.status
+        reply = proxied.reply(raw)
+        decision.served, decision.status = name, raw.status
+        decision.first_byte_ms, decision.digest = raw.first_byte_ms, digest(raw.body)
+        decision.output = reply.text
+        self._guard(reply.texts, decision)
+        explained = {"x-gateway-model": name, "x-gateway-decision": "pinned"}
+        return Answer(name, reply.text, raw.body, raw.status, {**raw.headers, **explained})
 
     def refuse(self, event: Event, error: GatewayError) -> None:
         """Record a refusal that came before any surface: a wrong key, a limit, a bad body."""
@@ -84,18 +104,11 @@ class Gateway:
             ),
         )
 
-    def _guard_input(self, call: Call, decision: Decision) -> None:
-        texts = guard.texts(call.body)
-        decision.input = "\n".join(text.text for text in texts)
-        decision.request = call.body
-        self._inspect(texts, decision)
-
-    def _guard_output(self, text: str, decision: Decision) -> None:
-        self._inspect([Text(text, "output")], decision)
-
-    def _inspect(self, texts: list[Text], decision: Decision) -> None:
-        names = decision.event.route.guardrails
-        inspection = guard.inspect(self.policies, texts, names)
+    def _guard(self, texts: list[Text], decision: Decision) -> None:
+        """Let ``texts`` pass or raise PolicyViolation; what the caller sent is noted either way."""
+        if decision.input is None:
+            decision.input = "\n".join(text.text for text in texts)
+        inspection = guard.inspect(self.policies, texts, decision.event.route.guardrails)
         decision.verdicts.extend(inspection.verdicts)
         try:
             guard.enforce(inspection)
@@ -115,46 +128,30 @@ class Gateway:
 
     def _forward(self, call: Call, choice: Choice, decision: Decision) -> Answer:
         name, model = choice.chosen, self.manifest.models[choice.chosen]
-        started = self.clock.monotonic()
-        deadline = _deadline(call.event, started + model.timeout.whole)
-        try:
+        with self._attempt(name, decision) as attempt:
+            deadline = _deadline(call.event, self.clock, model.timeout.whole)
             reply = self.upstreams.complete(model, call.body, deadline)
-        except GatewayError as error:
-            self._attempt(decision, name, started, error=error)
-            raise
-        self._attempt(decision, name, started, status=reply.status)
+            attempt.status = reply.status
         decision.served, decision.output = name, reply.text
         decision.usage, decision.price = reply.usage, model.price
         decision.first_byte_ms, decision.finish_reason = reply.first_byte_ms, reply.finish_reason
         decision.simulated = reply.simulated
         decision.digest = digest(strictjson.dumps(reply.body))
-        return Answer(
-            model=name,
-            text=reply.text,
-            body=reply.body,
-            selection=choice.selection,
-            headers=_explain(name, choice, simulated=reply.simulated),
-            simulated=reply.simulated,
-        )
+        headers = _explain(name, choice, simulated=reply.simulated)
+        return Answer(name, reply.text, reply.body, reply.status, headers)
 
-    def _attempt(
-        self,
-        decision: Decision,
-        model: str,
-        started: float,
-        *,
-        status: int | None = None,
-        error: GatewayError | None = None,
-    ) -> None:
-        elapsed = (self.clock.monotonic() - started) * 1000
-        decision.upstream_ms += elapsed
-        attempt: Mapping[str, Any] = {
-            "model": model,
-            "status": status,
-            "latency_ms": elapsed,
-            "error": error.code if error else None,
-        }
-        decision.attempts.append(attempt)
+    @contextmanager
+    def _attempt(self, model: str, decision: Decision) -> Iterator[Attempt]:
+        attempt = Attempt(model)
+        started = self.clock.monotonic()
+        try:
+            yield attempt
+        except GatewayError as error:
+            attempt.error = error.code
+            raise
+        finally:
+            attempt.latency_ms = (self.clock.monotonic() - started) * 1000
+            decision.attempts.append(attempt)
 
 
 def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
@@ -166,9 +163,11 @@ def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
     return name
 
 
-def _deadline(event: Event, of_model: float) -> float:
+def _deadline(event: Event, clock: Clock, whole: float) -> float:
+    """When ``event`` must be answered: by the upstream's bound, and by its route's own."""
+    of_upstream = clock.monotonic() + whole
     timeout = event.route.timeout
-    return of_model if timeout is None else min(of_model, event.started + timeout)
+    return of_upstream if timeout is None else min(of_upstream, event.started + timeout)
 
 
 def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:

@@ -15,6 +15,16 @@ from ai_gateway.manifest.model import Price
 
 
 @dataclass(slots=True)
+class Attempt:
+    """One try at an upstream; no status where none came, no error where it answered."""
+
+    model: str
+    status: int | None = None
+    latency_ms: float = 0.0
+    error: str | None = None
+
+
+@dataclass(slots=True)
 class Decision:
     """What is known of one request so far; each stage adds its part."""
 
@@ -29,11 +39,10 @@ class Decision:
     choice: Choice | None = None
     weights_id: str | None = None
     served: str | None = None
-    attempts: list[Mapping[str, Any]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     usage: Mapping[str, Any] | None = None
     price: Price | None = None
     first_byte_ms: float | None = None
-    upstream_ms: float = 0.0
     finish_reason: str | None = None
     digest: str | None = None
     status: int = 200
@@ -71,18 +80,18 @@ def row(
         "output": keep(decision.output),
         "response_digest": decision.digest,
         "policies": policies,
-        "verdicts": [_verdict(verdict) for verdict in decision.verdicts],
+        "verdicts": [_columns(verdict) for verdict in decision.verdicts],
         "manifest_hash": manifest_hash,
         "policies_hash": policies_hash,
         "model_requested": decision.model_requested,
         "selection": decision.selection,
         **_choice(decision),
         "served": decision.served,
-        "attempts": decision.attempts,
+        "attempts": [_columns(attempt) for attempt in decision.attempts],
         **_usage(decision),
         "time_to_first_token_ms": decision.first_byte_ms,
         "latency_ms": latency,
-        "overhead_ms": latency - decision.upstream_ms,
+        "overhead_ms": latency - sum(attempt.latency_ms for attempt in decision.attempts),
         "cache": "off",
         "finish_reason": decision.finish_reason,
         "status": decision.status,
@@ -112,8 +121,8 @@ def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {name: getattr(verdict, name) for name in verdict.__slots__}
+def _columns(part: Verdict | Attempt) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.__slots__}
 
 
 def _choice(decision: Decision) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Publication:
     """One publication of all scores; ``id`` and ``published_at`` are None before the first."""
 
     id: str | None = None
-    published_at: float | None = None
+    published_at: str | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
 
     def score(self, model: str) -> Score:
@@ -97,7 +97,7 @@ def publication(rows: Iterable[Mapping[str, Any]]) -> Publication:
     newest = max(rows, key=lambda row: (row["published_at"], row["weights_id"]))
     return Publication(
         id=newest["weights_id"],
-        published_at=newest["published_at"].timestamp(),
+        published_at=newest["published_at"].isoformat(),
         scores={
             row["model"]: Score(row["score"], row["score_low"], row["score_high"], row["samples"])
             for row in rows

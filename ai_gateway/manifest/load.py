@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.judge import prompts
 from ai_gateway.judge.prompts import Prompt
 from ai_gateway.manifest import document
-from ai_gateway.manifest.checks import Surroundings, check
+from ai_gateway.manifest.checks import Finding, Surroundings, check
 from ai_gateway.manifest.functions import resolve
+from ai_gateway.manifest.located import Document
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.manifest.problem import Problem
 from ai_gateway.settings import Settings
@@ -54,15 +55,22 @@ def load(
     problems += found
     if manifest is not None:
         around = Surroundings(settings, policies.names, tuple(templates), workers, loopback)
-        problems += [
-            source.problem(finding.at, finding.found, finding.wanted)
-            for finding in check(manifest, around)
-        ]
+        problems += _found(source, check(manifest, around))
     if manifest is None or problems:
         return None, problems
     manifest = manifest.secured()
     handlers = {route.name: resolve(route.function or PROXY) for route in manifest.routes}
     return Bundle(manifest, _digest(settings.bundle / MANIFEST), policies, templates, handlers), []
+
+
+def _found(source: Document, findings: Iterable[Finding]) -> Iterator[Problem]:
+    """Problems with their lines; of a value that is none at all, nothing more is said."""
+    known = {problem.key for problem in source.problems}
+    for finding in findings:
+        found = source.found(finding.at) if finding.found is None else finding.found
+        problem = source.problem(finding.at, found, finding.wanted)
+        if problem.key not in known:
+            yield problem
 
 
 #: What answers a route that has a target and no function.

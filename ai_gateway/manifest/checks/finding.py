@@ -13,10 +13,13 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem at a key path, before it is known which file and line that is."""
+    """A problem at a key path, before it is known which file and line that is.
+
+    ``found`` is None where the value itself is what was found.
+    """
 
     at: Location
-    found: str
+    found: str | None
     wanted: str
 
 

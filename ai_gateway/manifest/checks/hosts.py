@@ -18,14 +18,14 @@ def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
         at: Location = ("routes", index, "target")
         url = split(route.target)
         if url is None or url.query or url.fragment:
-            yield Finding(at, route.target, "http://HOST:PORT, without a user, query or fragment")
+            yield Finding(at, None, "http://HOST:PORT, without a user, query or fragment")
         elif _link_local(url.hostname or ""):
-            yield Finding(at, route.target, "a host that is not link-local: those hold credentials")
+            yield Finding(at, None, "a host that is not link-local: those hold credentials")
         elif manifest.allowed_hosts is not None and not allowed(
             url.hostname or "", manifest.allowed_hosts
         ):
             hosts = ", ".join(manifest.allowed_hosts) or "none"
-            yield Finding(at, route.target, f"a host of allowed_hosts: {hosts}")
+            yield Finding(at, None, f"a host of allowed_hosts: {hosts}")
 
 
 def allowed(host: str, allowed_hosts: Iterable[str]) -> bool:

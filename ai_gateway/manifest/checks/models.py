@@ -29,10 +29,10 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
         url = split(model.url)
         if url is None:
             yield Finding(
-                (*at, "url"), model.url, "https://HOST/.../v1, without a user or password"
+                (*at, "url"), None, "https://HOST/.../v1, without a user or password"
             )
         elif not url.path.rstrip("/").removesuffix("/chat/completions").endswith("/v1"):
-            yield Finding((*at, "url"), model.url, "a URL that ends in /v1 or /openai/v1")
+            yield Finding((*at, "url"), None, "a URL that ends in /v1 or /openai/v1")
         if model.credentials.token and model.credentials.token_file:
             yield Finding((*at, "credentials"), "token and token_file", "one of them")
 

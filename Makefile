@@ -1,1 +1,67 @@
-.RECIPEPREFIX = >
+# Every command that CI, a newcomer or a maintainer needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+# Python versions that `make test-all` looks for.
+PYTHONS := python3.10 python3.11 python3.12 python3.13
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check coverage format schema lock record bench screenshot clean
+
+help: ## What there is.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/run: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/test: requirements-test.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.txt
+	@touch $@ .venv/run
+
+demo: .venv/run ## Simulator, gateway, judge and dashboard: ask six questions, see the scores move.
+	$(BIN)/python runner.py demo
+
+test: .venv/test ## The whole suite, offline.
+	$(BIN)/python -m pytest -q -n 2
+
+test-all: ## The suite on every Python from 3.10 to 3.13 that this machine has.
+	scripts/test_all $(PYTHONS)
+
+check: .venv/test ## Linter, formatter, types, cassettes, docs and schemas.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m scripts.check_cassettes
+
+coverage: .venv/test ## Branch coverage of what ships.
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+format: .venv/test ## Put the code in order.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: .venv/test ## Write the published schemas anew from the models.
+	$(BIN)/python -m scripts.schemas
+
+lock: ## Resolve both locks for every Python at once; needs uv.
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra dashboard --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra dashboard --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
+
+record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.
+	$(BIN)/python -m pytest -q tests/cassettes --record-mode=rewrite
+
+bench: .venv/test ## Every benchmark, printed.
+	$(BIN)/python -m benchmarks.records
+	$(BIN)/python -m benchmarks.upstream
+	$(BIN)/python -m benchmarks.hosting
+
+screenshot: .venv/test ## Draw docs/images/dashboard.png anew; needs Chromium.
+	$(BIN)/python -m scripts.screenshot
+
+clean: ## Remove what was made here, but for records.
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

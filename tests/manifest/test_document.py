@@ -47,7 +47,7 @@ def said(document: Document) -> list[str]:
     return [str(problem) for problem in validate(document, Shapes)[1]]
 
 
-def test_a_problem_is_one_line():
+def test_a_problem_is_one_line() -> None:
     """A report is read line by line, whatever was found."""
     assert str(Problem("a.yaml", 3, "x.0", "two\nlines", "one")) == (
         "a.yaml:3: x.0: found two lines, wanted one"
@@ -90,7 +90,7 @@ def test_a_problem_is_one_line():
         ("${HOME}", "${HOME}"),
     ],
 )
-def test_plain_values_are_what_they_look_like(text, value):
+def test_plain_values_are_what_they_look_like(text: str, value: object) -> None:
     """None of YAML 1.1's surprises changes what an operator wrote."""
     document = read(text)
     assert (document.value, document.problems) == (value, ())
@@ -110,7 +110,7 @@ def test_plain_values_are_what_they_look_like(text, value):
         ("a: &x [*x]", "text:1: found aliases that grow without bound"),
     ],
 )
-def test_a_text_that_is_no_document_is_one_problem(text, message):
+def test_a_text_that_is_no_document_is_one_problem(text: str, message: str) -> None:
     """It says on which line, and nothing is read from it."""
     document = read(text)
     assert len(document.problems) == 1
@@ -119,12 +119,12 @@ def test_a_text_that_is_no_document_is_one_problem(text, message):
     assert validate(document, Shapes) == (None, list(document.problems))
 
 
-def test_nesting_as_deep_as_allowed_is_read():
+def test_nesting_as_deep_as_allowed_is_read() -> None:
     """The limit is a limit, not one off."""
     assert read("[" * MAX_DEPTH + "]" * MAX_DEPTH).problems == ()
 
 
-def test_aliases_are_read_and_cannot_explode():
+def test_aliases_are_read_and_cannot_explode() -> None:
     """An alias stands for its value; ten levels of ten aliases are refused, not written out."""
     assert read("a: &x [1]\nb: *x").value == {"a": [1], "b": [1]}
     bomb = "a0: &a0 [1]\n" + "".join(
@@ -134,7 +134,7 @@ def test_aliases_are_read_and_cannot_explode():
     assert f"{MAX_VALUES:,} values" in problem.wanted
 
 
-def test_keys_and_tags_that_are_not_plain_are_problems():
+def test_keys_and_tags_that_are_not_plain_are_problems() -> None:
     """A key twice, a key that is a list, and any tag are each said with their line."""
     document = read(
         "a: 1\nb: !!python/name:os.system x\na: 2\n? [k]\n: v\nc: !!set {x}\nd: !!int x"
@@ -151,7 +151,7 @@ def test_keys_and_tags_that_are_not_plain_are_problems():
     ]
 
 
-def test_lines_are_those_of_the_keys():
+def test_lines_are_those_of_the_keys() -> None:
     """A place that is not in the file has the line of what is above it."""
     document = read("a:\n  - x\n  - y:\n      1\nb:\n  {c: 2}")
     assert document.line(("a", 1, "y")) == 3
@@ -160,7 +160,7 @@ def test_lines_are_those_of_the_keys():
     assert document.line(()) == 1
 
 
-def test_variables_are_replaced_and_remembered():
+def test_variables_are_replaced_and_remembered() -> None:
     """A value knows which variables it came from, and so does all that is above it."""
     document = read(
         "url: http://${HOST}:${PORT}/${HOST}\nn: 1\nl: ['${PORT}']",
@@ -172,7 +172,7 @@ def test_variables_are_replaced_and_remembered():
     assert document.variables(("n",)) == ()
 
 
-def test_an_unset_variable_is_a_problem_that_names_it():
+def test_an_unset_variable_is_a_problem_that_names_it() -> None:
     """So is an empty one, and a ${ that is no variable; the value's own errors are not added."""
     document = read("version: 1\nshapes: ${A}\nnames:\n  x: ${B}\n  y: 1${\n", variables={"B": ""})
     assert said(document) == [
@@ -188,7 +188,7 @@ def test_an_unset_variable_is_a_problem_that_names_it():
     ]
 
 
-def test_the_value_of_a_variable_is_never_shown():
+def test_the_value_of_a_variable_is_never_shown() -> None:
     """Not as what was found, and not in a validator's own words."""
     secret = "bad-secret"
     document = read(
@@ -207,7 +207,7 @@ def test_the_value_of_a_variable_is_never_shown():
     assert document.problem(("token",), f"found {secret}", "x").found == "found ${V}"
 
 
-def test_every_error_is_reported_at_once_with_what_would_be_right():
+def test_every_error_is_reported_at_once_with_what_would_be_right() -> None:
     """Each with its line, its dotted key, what was found and what was wanted."""
     text = f"""
 versoin: 1
@@ -241,7 +241,7 @@ names: [1]
     ]
 
 
-def test_an_unknown_key_without_a_near_one_gets_the_list():
+def test_an_unknown_key_without_a_near_one_gets_the_list() -> None:
     """An operator sees what there is."""
     assert said(read("version: 1\nqqq: 1")) == [
         "text:2: qqq: found the unknown key 'qqq', wanted one of version, shapes, names, token"
@@ -251,21 +251,21 @@ def test_an_unknown_key_without_a_near_one_gets_the_list():
     ]
 
 
-def test_a_document_that_fits_comes_back_with_its_own_problems():
+def test_a_document_that_fits_comes_back_with_its_own_problems() -> None:
     """A caller can go on looking for more while the document is not yet right."""
     model, problems = validate(read("version: 1\nversion: 2", "f.yaml"), Shapes)
     assert model == Shapes(version=1)
     assert [problem.file for problem in problems] == ["f.yaml"]
 
 
-def test_nothing_is_not_a_mapping():
+def test_nothing_is_not_a_mapping() -> None:
     """An empty file and a bare word are one problem each."""
     assert [p.found for p in validate(read(""), Shapes)[1]] == ["nothing"]
     assert [p.found for p in validate(read("true"), Shapes)[1]] == ["true"]
     assert [p.found for p in validate(read("version: {a: 1}"), Shapes)[1]] == ["a mapping"]
 
 
-def test_files_are_read_or_are_a_problem(tmp_path: Path):
+def test_files_are_read_or_are_a_problem(tmp_path: Path) -> None:
     """Missing, not UTF-8, and good."""
     path = tmp_path / "x.yaml"
     assert read(path).problems[0].found == "no readable file (No such file or directory)"
@@ -277,7 +277,7 @@ def test_files_are_read_or_are_a_problem(tmp_path: Path):
 
 
 @given(st.text() | st.text(alphabet="ab:[]{}-&*!|>'\"\n ${}#?,%~01", max_size=60))
-def test_no_text_crashes_the_reader(text):
+def test_no_text_crashes_the_reader(text: str) -> None:
     """Every text is a value or problems, with or without variables, and can be validated."""
     for variables in (None, {"a": "b"}):
         document = read(text, "t.yaml", variables)

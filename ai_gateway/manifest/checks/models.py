@@ -1,4 +1,4 @@
-"""Models have usable endpoints, and every name of a model, policy or prompt is one that is there."""
+"""Models have usable endpoints, and every name of a model, policy or prompt is known."""
 
 from __future__ import annotations
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import Any
+
+from ai_gateway.records import Records, StoreUnavailable, to_rows
 
 log = logging.getLogger(__name__)
 
@@ -42,20 +45,13 @@ class Publication:
         return self.scores.get(model, UNJUDGED)
 
 
-class Source(Protocol):
-    """The part of Records that is needed here."""
-
-    def latest_weights(self, after: str | None) -> tuple[str, list[dict[str, Any]]] | None:
-        """The newest publication's token and rows, or None while ``after`` is the newest."""
-
-
 class Weights:
     """The current publication; reading it costs an attribute."""
 
-    def __init__(self, source: Source, every: float = 1.0) -> None:
-        self._source = source
+    def __init__(self, records: Records, every: float = 1.0) -> None:
+        self._records = records
         self._every = every
-        self._token: str | None = None
+        self._token = ""
         self._stop = Event()
         self._thread: Thread | None = None
         self.current = Publication()
@@ -63,13 +59,13 @@ class Weights:
     def refresh(self) -> None:
         """Look once; a store that cannot be read leaves the scores as they are."""
         try:
-            found = self._source.latest_weights(self._token)
-        except OSError as error:
-            log.warning("the models' scores could not be read: %s", type(error).__name__)
+            found = self._records.latest("weights", self._token)
+        except StoreUnavailable as error:
+            log.warning("the models' scores could not be read: %s", error)
             return
         if found:
-            self._token, rows = found
-            self.current = publication(rows)
+            self._token, table = found
+            self.current = publication(to_rows(table))
 
     def start(self) -> Weights:
         """Look now, and keep looking."""
@@ -97,10 +93,14 @@ def publication(rows: Iterable[Mapping[str, Any]]) -> Publication:
     newest = max(rows, key=lambda row: (row["published_at"], row["weights_id"]))
     return Publication(
         id=newest["weights_id"],
-        published_at=newest["published_at"].isoformat(),
+        published_at=_iso(newest["published_at"]),
         scores={
             row["model"]: Score(row["score"], row["score_low"], row["score_high"], row["samples"])
             for row in rows
             if row["weights_id"] == newest["weights_id"]
         },
     )
+
+
+def _iso(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1e6, timezone.utc).isoformat()

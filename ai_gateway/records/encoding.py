@@ -1,0 +1,176 @@
+"""A segment's lines as Arrow tables, and tables as Parquet bytes.
+
+Arrow's own JSON reader does the work, outside the interpreter's lock. It takes all lines or none,
+so lines that it refuses are found by halving; it is only ever given lines whose checksum holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+import pyarrow.parquet as pq
+
+from ai_gateway.records import segments, tables
+from ai_gateway.records.schema import TABLES, Table, TableSpec
+
+#: Rows that a reader of a single row has to decode: small, for samples over many days.
+ROW_GROUP = 512
+#: A row group has this column in every row or in none, so that the footer alone says which.
+_ALL_OR_NONE = {"requests": "output"}
+#: Long texts: a dictionary or smallest and largest values of them are of no use.
+_TEXTS = frozenset({"input", "request", "output", "usage", "reason", "correction"})
+#: The first of the year 10000: no later time has a date that is written YYYY-MM-DD.
+_END_OF_TIME = 253_402_300_800_000_000
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What was read of a segment."""
+
+    #: Per table, row batches of its schema in the order of their lines.
+    tables: dict[Table, pa.Table] = field(default_factory=dict)
+    rows: int = 0
+    #: Lines to keep aside: damaged, or not what the schema takes (with nothing stored of them).
+    bad: list[bytes] = field(default_factory=list)
+    #: Lines stored without columns or fields that the schema does not know; to keep aside too.
+    unknown: list[bytes] = field(default_factory=list)
+    torn: bool = False
+
+
+def decode(data: bytes) -> Decoded:
+    """The rows of a segment's bytes."""
+    *lines, tail = data.split(b"\n")
+    decoded = Decoded(torn=bool(tail))
+    bodies: dict[str, list[bytes]] = {}
+    for line in lines:
+        framed = segments.unframe(line)
+        if framed is None or framed[0] not in TABLES:
+            decoded.bad.append(line)
+        else:
+            bodies.setdefault(framed[0], []).append(framed[1])
+    for name, spec in TABLES.items():
+        if name in bodies:
+            _decode_table(decoded, name, spec, bodies[name])
+    return decoded
+
+
+def _decode_table(decoded: Decoded, name: Table, spec: TableSpec, bodies: list[bytes]) -> None:
+    bad: list[bytes] = []
+    unknown: list[bytes] = []
+    found = _parse(spec, bodies, bad, unknown)
+    decoded.bad += [segments.frame(name, body).rstrip(b"\n") for body in bad]
+    decoded.unknown += [segments.frame(name, body).rstrip(b"\n") for body in unknown]
+    if found:
+        decoded.tables[name] = pa.concat_tables(found)
+        decoded.rows += decoded.tables[name].num_rows
+
+
+def _parse(
+    spec: TableSpec, bodies: list[bytes], bad: list[bytes], unknown: list[bytes]
+) -> list[pa.Table]:
+    """All of ``bodies``; halved until what cannot be read stands alone."""
+    try:
+        return [_read(spec, bodies, "error")]
+    except pa.ArrowException:
+        if len(bodies) > 1:
+            middle = len(bodies) // 2
+            left = _parse(spec, bodies[:middle], bad, unknown)
+            return left + _parse(spec, bodies[middle:], bad, unknown)
+    try:
+        row = _read(spec, bodies, "ignore")
+    except pa.ArrowException:
+        bad += bodies
+        return []
+    unknown += bodies
+    return [row]
+
+
+def _read(spec: TableSpec, bodies: list[bytes], unexpected: str) -> pa.Table:
+    """Raises ArrowInvalid unless every line is a row with a key and a time."""
+    data = b"\n".join(bodies)
+    block = max(1 << 20, 2 * max(map(len, bodies)))
+    found = pj.read_json(
+        pa.BufferReader(data),
+        pj.ReadOptions(use_threads=False, block_size=block),
+        pj.ParseOptions(explicit_schema=_wire(spec.schema), unexpected_field_behavior=unexpected),
+    )
+    found.validate(full=True)
+    times = pc.min_max(found[spec.time]).as_py()
+    if (
+        found.num_rows != len(bodies)
+        or found[spec.key].null_count
+        or found[spec.time].null_count
+        or not 0 <= times["min"] <= times["max"] < _END_OF_TIME
+    ):
+        raise pa.ArrowInvalid("a row without its key or a time that has a date")
+    return found.cast(spec.schema)
+
+
+def _wire(schema: pa.Schema) -> pa.Schema:
+    """Times are numbers on the way: microseconds since the epoch."""
+    fields = [
+        column.with_type(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        for column in schema
+    ]
+    return pa.schema(fields)
+
+
+def by_date(table: pa.Table, time: str) -> dict[str, pa.Table]:
+    """The rows of each UTC date, under ``YYYY-MM-DD``."""
+    dates = pc.cast(table[time], pa.date32())
+    found = sorted(pc.unique(dates).to_pylist())
+    if len(found) == 1:
+        return {found[0].isoformat(): table}
+    return {date.isoformat(): table.filter(pc.equal(dates, date)) for date in found}
+
+
+def to_parquet(name: Table, table: pa.Table, metadata: dict[bytes, str] | None = None) -> pa.Buffer:
+    """``table`` as one Parquet file, compressed with zstd."""
+    schema = table.schema.with_metadata(metadata)
+    sink = pa.BufferOutputStream()
+    columns = set(schema.names)
+    with pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        use_dictionary=sorted(columns - _TEXTS - {TABLES[name].key}),
+        write_statistics=sorted((columns - _TEXTS) | (columns & {"output"})),
+    ) as writer:
+        for part in _row_groups(name, table):
+            writer.write_table(part.replace_schema_metadata(metadata), row_group_size=ROW_GROUP)
+    return sink.getvalue()
+
+
+def _row_groups(name: Table, table: pa.Table) -> list[pa.Table]:
+    column = _ALL_OR_NONE.get(name)
+    if column is None:
+        return [table]
+    present = table[column].is_valid()
+    parts = [table.filter(present), table.filter(pc.invert(present))]
+    return [part for part in parts if part.num_rows] or [table]
+
+
+def leaves(name: Table) -> frozenset[str]:
+    """The paths of a table's flat columns, as a Parquet file of this version has them."""
+    empty = to_parquet(name, TABLES[name].schema.empty_table())
+    with pq.ParquetFile(pa.BufferReader(empty)) as file:
+        return tables.leaves(file)
+
+
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """One mapping a row, as it was appended: times are microseconds since the epoch."""
+    times = [column.name for column in table.schema if pa.types.is_timestamp(column.type)]
+    for name in times:
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, name, table[name].cast(pa.int64()))
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def release_memory() -> None:
+    """Give back to the system what encoding needed: it works for a moment, then idles."""
+    pa.default_memory_pool().release_unused()

@@ -1,0 +1,276 @@
+"""Where record files lie: whole objects under a folder or an S3 prefix.
+
+The same few operations for both, and no more than an S3-compatible store has: there is no append
+and no rename. A path is relative to the root, with ``/`` between its parts. What is not there is a
+FileNotFoundError; what cannot be reached is a StoreUnavailable, without the store's own words,
+which may hold addresses and signatures.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+#: Parallel reads that pay: a disk's files come from the page cache, a bucket's from afar.
+_FOLDER_READERS, _BUCKET_READERS = 2, 16
+#: An S3 request that takes longer is given up; the mover tries again.
+_TIMEOUT = timedelta(seconds=10)
+_READ_BUFFER = 1 << 20
+
+
+class StoreUnavailable(OSError):
+    """The record store cannot be read or written now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EIO, reason)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One object: its path and its size in bytes."""
+
+    path: str
+    size: int
+
+
+class Objects(Protocol):
+    """A place for whole objects."""
+
+    readers: int
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names directly below ``prefix`` that hold something, sorted."""
+
+    def entries(self, prefix: str, after: str = "") -> list[Entry]:
+        """The objects directly in ``prefix`` whose path is beyond ``after``, sorted by path."""
+
+    def open(self, path: str) -> str | IO[bytes]:
+        """What pyarrow reads the object from: a file's path, or a file-like object."""
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        """Write an object whole: a reader sees all of it, or what was there before."""
+
+    def delete(self, path: str) -> None:
+        """Remove an object; one that is not there is fine."""
+
+    def sweep(self, before: float) -> None:
+        """Remove what interrupted writes left before that time (seconds since the epoch)."""
+
+
+class Folder:
+    """A local or network folder. An object is written beside the tables, then moved into place."""
+
+    readers = _FOLDER_READERS
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folders(self, prefix: str) -> list[str]:
+        """See Objects."""
+        with _reaching():
+            return sorted(entry.name for entry in self._scan(prefix) if entry.is_dir())
+
+    def entries(self, prefix: str, after: str = "") -> list[Entry]:
+        """See Objects."""
+        with _reaching():
+            found = [
+                Entry(path, _size(entry))
+                for entry in self._scan(prefix)
+                if (path := f"{prefix}/{entry.name}") > after and entry.is_file()
+            ]
+        return sorted(found)
+
+    def _scan(self, prefix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / prefix) as found:
+                return list(found)
+        except FileNotFoundError:
+            return []
+
+    def open(self, path: str) -> str:
+        """See Objects."""
+        return str(self.root / path)
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        """See Objects. On the disk before it returns."""
+        target = self.root / path
+        temporary = self.root / "tmp" / f"{target.name}.{secrets.token_hex(4)}"
+        with _reaching():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.parent.mkdir(exist_ok=True)
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+
+    def delete(self, path: str) -> None:
+        """See Objects."""
+        with _reaching():
+            (self.root / path).unlink(missing_ok=True)
+
+    def sweep(self, before: float) -> None:
+        """See Objects."""
+        with _reaching():
+            for entry in self._scan("tmp"):
+                if entry.stat().st_mtime < before:
+                    Path(entry).unlink(missing_ok=True)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:  # compacted away since the listing
+        return 0
+
+
+@contextmanager
+def _reaching(*failures: type[Exception]) -> Iterator[None]:
+    """Failures of a store as StoreUnavailable; FileNotFoundError stays what it is."""
+    caught: tuple[type[Exception], ...] = (OSError, *failures)
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except caught as error:
+        raise StoreUnavailable(getattr(error, "strerror", None) or type(error).__name__) from error
+
+
+class Bucket:
+    """A prefix of an S3-compatible bucket.
+
+    Credentials and region come from the standard AWS variables, the container's or the machine's
+    role; obstore reads them itself.
+    """
+
+    readers = _BUCKET_READERS
+
+    def __init__(self, bucket: str, prefix: str, options: dict[str, str]) -> None:
+        try:
+            import obstore
+        except ImportError:
+            raise ValueError("records at s3:// need the extra ai-gateway[s3]") from None
+        self._obstore: Any = obstore
+        self._store = _s3(bucket, prefix, options)
+        self._failures: tuple[type[Exception], ...] = (obstore.exceptions.BaseError,)
+
+    def folders(self, prefix: str) -> list[str]:
+        """See Objects. One LIST request a thousand names."""
+        with _reaching(*self._failures):
+            found = self._obstore.list_with_delimiter(self._store, prefix)
+        return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
+
+    def entries(self, prefix: str, after: str = "") -> list[Entry]:
+        """See Objects. One LIST request a thousand objects beyond ``after``."""
+        with _reaching(*self._failures):
+            pages = self._obstore.list(self._store, prefix, offset=after or None)
+            return sorted(Entry(found["path"], found["size"]) for page in pages for found in page)
+
+    def open(self, path: str) -> IO[bytes]:
+        """See Objects."""
+        with _reaching(*self._failures):
+            reader: IO[bytes] = self._obstore.open_reader(
+                self._store, path, buffer_size=_READ_BUFFER
+            )
+            return reader
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        """See Objects."""
+        with _reaching(*self._failures):
+            self._obstore.put(self._store, path, bytes(data))
+
+    def put_if(self, path: str, data: bytes, e_tag: str | None) -> str | None:
+        """Write if the object still is the one with ``e_tag``, or is not there if that is None.
+
+        Returns the new e_tag, or None where another was faster.
+        """
+        mode = "create" if e_tag is None else {"e_tag": e_tag}
+        lost = (
+            self._obstore.exceptions.AlreadyExistsError,
+            self._obstore.exceptions.PreconditionError,
+            FileNotFoundError,
+        )
+        with _reaching(*self._failures):
+            try:
+                tag: str = self._obstore.put(self._store, path, data, mode=mode)["e_tag"]
+            except lost:
+                return None
+            return tag
+
+    def get(self, path: str) -> tuple[bytes, str]:
+        """An object's bytes and its e_tag."""
+        with _reaching(*self._failures):
+            found = self._obstore.get(self._store, path)
+            return bytes(found.bytes()), found.meta["e_tag"]
+
+    def delete(self, path: str) -> None:
+        """See Objects."""
+        with _reaching(*self._failures):
+            self._obstore.delete(self._store, path)
+
+    def sweep(self, before: float) -> None:
+        """Nothing to do: an object that was not written whole is not there."""
+
+
+def _s3(bucket: str, prefix: str, options: dict[str, str]) -> S3Store:
+    """``options``: endpoint_override, scheme and region, as in pyarrow's addresses of S3."""
+    from obstore.store import S3Store
+
+    config: dict[str, Any] = {}
+    if endpoint := options.pop("endpoint_override", None):
+        scheme = options.pop("scheme", "https")
+        config["endpoint"] = endpoint if "://" in endpoint else f"{scheme}://{endpoint}"
+        config["virtual_hosted_style_request"] = False
+    if region := options.pop("region", None):
+        config["region"] = region
+    if options:
+        raise ValueError(f"an S3 address does not take {', '.join(sorted(options))}")
+    plain = config.get("endpoint", "").startswith("http://")
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        client_options={"allow_http": plain, "timeout": _TIMEOUT},
+        retry_config={"max_retries": 2, "retry_timeout": _TIMEOUT},
+        **config,
+    )
+
+
+def _bucket(address: str) -> Bucket:
+    parts = urlsplit(address)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if not parts.netloc or "@" in parts.netloc:
+        raise ValueError("an S3 address is s3://BUCKET/PREFIX, without credentials in it")
+    return Bucket(parts.netloc, parts.path.strip("/"), options)
+
+
+_SCHEMES: dict[str, Callable[[str], Objects]] = {
+    "": lambda address: Folder(Path(address)),
+    "file": lambda address: Folder(Path(urlsplit(address).path)),
+    "s3": _bucket,
+}
+
+
+def open_objects(address: str) -> Objects:
+    """The store at a path, ``file:///...`` or ``s3://bucket/prefix?endpoint_override=...``.
+
+    Raises ValueError for any other address; nothing is contacted yet.
+    """
+    scheme = address.partition("://")[0] if "://" in address else ""
+    if scheme not in _SCHEMES:
+        raise ValueError(f"records live in a folder or at s3://..., not at {scheme}://")
+    return _SCHEMES[scheme](address)

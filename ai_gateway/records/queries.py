@@ -1,0 +1,192 @@
+"""What the dashboard asks: plain functions from records to Arrow tables.
+
+Times are seconds since the epoch, ``since`` included and ``until`` not. The gateway's own calls
+of the judge (surface ``judge``) count as the judge's cost, never as a model's answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ai_gateway.records import tables
+
+if TYPE_CHECKING:
+    from ai_gateway.records.store import Records
+
+_JUDGE: Final = "judge"
+_SERVER_ERROR: Final = 500
+_NUMBERS: Final = (
+    "latency_ms",
+    "overhead_ms",
+    "time_to_first_token_ms",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+)
+
+
+def models_summary(
+    records: Records, since: float | None = None, until: float | None = None
+) -> pa.Table:
+    """One row a model, and one with ``judge`` true for what judging took of a model.
+
+    Columns: model, judge, requests, errors (5xx), latency_ms, overhead_ms and
+    time_to_first_token_ms (means), latency_ms_p95 (estimated), input_tokens, output_tokens, cost
+    (sums; null where nothing is known). Requests that no model was chosen for are left out.
+    """
+    columns = ["served", "chosen", "surface", "status", *_NUMBERS]
+    found = records.scan("requests", columns, since, until)
+    table = pa.table(
+        {
+            "model": pc.coalesce(found["served"], found["chosen"]),
+            "judge": tables.mask(found, [("surface", "==", _JUDGE)]),
+            "error": pc.cast(tables.mask(found, [("status", ">=", _SERVER_ERROR)]), pa.int64()),
+            **{name: found[name] for name in _NUMBERS},
+        }
+    )
+    table = table.filter(table["model"].is_valid())
+    means = [(name, "mean") for name in _NUMBERS[:3]]
+    sums = [(name, "sum") for name in ("error", *_NUMBERS[3:])]
+    p95 = ("latency_ms", "tdigest", pc.TDigestOptions(q=0.95))
+    grouped = table.group_by(["model", "judge"]).aggregate([([], "count_all"), *means, *sums, p95])
+    return _summary(grouped).sort_by([("judge", "ascending"), ("model", "ascending")])
+
+
+def _summary(grouped: pa.Table) -> pa.Table:
+    return pa.table(
+        {
+            "model": grouped["model"],
+            "judge": grouped["judge"],
+            "requests": grouped["count_all"],
+            "errors": grouped["error_sum"],
+            "latency_ms": grouped["latency_ms_mean"],
+            "latency_ms_p95": pc.list_element(grouped["latency_ms_tdigest"], 0),
+            "overhead_ms": grouped["overhead_ms_mean"],
+            "time_to_first_token_ms": grouped["time_to_first_token_ms_mean"],
+            "input_tokens": grouped["input_tokens_sum"],
+            "output_tokens": grouped["output_tokens_sum"],
+            "cost": grouped["cost_sum"],
+        }
+    )
+
+
+def scores_over_time(
+    records: Records,
+    since: float | None = None,
+    until: float | None = None,
+    bucket: float = 3600.0,
+) -> pa.Table:
+    """Per model and ``bucket`` seconds: model, time (its start), score (mean), judged (rows).
+
+    Buckets go by the time of judging, and start at whole multiples of ``bucket`` since the epoch.
+    """
+    scored = [("outcome", "==", "scored")]
+    found = records.scan("scores", ["model", "judged_at", "score"], since, until, scored)
+    width = round(bucket * 1e6)
+    times = pc.cast(found["judged_at"], pa.int64())
+    starts = pc.multiply(pc.divide(times, width), width)
+    kind = found.schema.field("judged_at").type
+    table = pa.table({"model": found["model"], "time": starts, "score": found["score"]})
+    grouped = table.group_by(["model", "time"]).aggregate([("score", "mean"), ([], "count_all")])
+    series = pa.table(
+        {
+            "model": grouped["model"],
+            "time": grouped["time"].cast(kind),
+            "score": grouped["score_mean"],
+            "judged": grouped["count_all"],
+        }
+    )
+    return series.sort_by([("time", "ascending"), ("model", "ascending")])
+
+
+_DECISION: Final = (
+    "request_id",
+    "received_at",
+    "tenant",
+    "route",
+    "surface",
+    "input",
+    "output",
+    "model_requested",
+    "selection",
+    "routing",
+    "chosen",
+    "served",
+    "propensity",
+    "candidates",
+    "status",
+    "error",
+    "latency_ms",
+    "cost",
+    "simulated",
+)
+
+
+def recent_decisions(
+    records: Records, limit: int, model: str | None = None, since: float | None = None
+) -> pa.Table:
+    """The newest answers that a model was chosen for, newest first, with ``score`` and ``reason``.
+
+    The score is the newest that any prompt gave; null while there is none.
+    """
+    conditions = [("surface", "!=", _JUDGE), ("chosen", "!=", None)]
+    if model is not None:
+        conditions.append(("served", "==", model))
+    found = records.newest("requests", limit, list(_DECISION), since, conditions)
+    return _scored(records, found)
+
+
+def _scored(records: Records, decisions: pa.Table) -> pa.Table:
+    times = pc.min(decisions["received_at"].cast(pa.int64())).as_py()
+    ids = decisions["request_id"]
+    wanted = [("outcome", "==", "scored"), ("request_id", "in", ids)]
+    columns = ["request_id", "judged_at", "score", "reason"]
+    scores = records.scan("scores", columns, since=(times or 0) / 1e6, where=wanted)
+    by_id = {row["request_id"]: row for row in scores.sort_by("judged_at").to_pylist()}
+    rows = [by_id.get(each, {}) for each in ids.to_pylist()]
+    for name in ("score", "reason"):
+        kind = scores.schema.field(name).type
+        decisions = decisions.append_column(name, pa.array([row.get(name) for row in rows], kind))
+    return decisions
+
+
+_REFUSAL: Final = (
+    "request_id",
+    "received_at",
+    "tenant",
+    "route",
+    "path",
+    "status",
+    "error",
+    "input",
+)
+
+
+def refusals(records: Records, limit: int, since: float | None = None) -> pa.Table:
+    """The newest requests that were refused (4xx), newest first, with ``policy`` and ``rule``.
+
+    Both are of the first verdict that blocked; null where no guardrail did.
+    """
+    conditions = [("status", ">=", 400), ("status", "<", _SERVER_ERROR), ("surface", "!=", _JUDGE)]
+    columns = [*_REFUSAL, "verdicts"]
+    found = records.newest("requests", limit, columns, since, conditions)
+    blocks = [_block(verdicts or []) for verdicts in found["verdicts"].to_pylist()]
+    found = found.select(_REFUSAL)
+    for name in ("policy", "rule"):
+        values = pa.array([block.get(name) for block in blocks], pa.string())
+        found = found.append_column(name, values)
+    return found
+
+
+def _block(verdicts: list[dict[str, str | None]]) -> dict[str, str | None]:
+    blocked = (each for each in verdicts if each["action"] == "block" and each["mode"] != "observe")
+    return next(blocked, {})
+
+
+def weights_history(records: Records, since: float | None = None) -> pa.Table:
+    """Every published weight, oldest first: the columns of ``weights``."""
+    order = [("published_at", "ascending"), ("model", "ascending")]
+    return records.scan("weights", since=since).sort_by(order)

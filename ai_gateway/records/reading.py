@@ -1,0 +1,262 @@
+"""The tables as Arrow tables: a row once, whatever files hold it.
+
+A table's files in the order of their names, and the rows of each in their order, give every row
+its place. Of rows with the same key the one at the first place counts.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+import cachetools
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ai_gateway.records import tables
+from ai_gateway.records.newest import SUFFIX
+from ai_gateway.records.objects import Entry, Objects
+from ai_gateway.records.schema import TABLES, Table
+from ai_gateway.records.tables import Condition
+
+log = logging.getLogger(__name__)
+#: How often a reading starts over because files were compacted away under it.
+_ATTEMPTS: Final = 10
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some columns of all rows of some files, repeated rows included, each at its place."""
+
+    files: tuple[Entry, ...]
+    #: The place of each file's first row, and behind the last the number of rows.
+    starts: tuple[int, ...]
+    table: pa.Table
+
+
+class Reader:
+    """Reads the tables of one store. Every method may be called by any thread."""
+
+    def __init__(self, objects: Objects, cache_bytes: int = 0) -> None:
+        self.objects = objects
+        #: Readings of files that could not be read and were left out.
+        self.unreadable = 0
+        self._cache = _Cache(cache_bytes)
+
+    def scan(
+        self,
+        name: Table,
+        columns: Sequence[str] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        where: Sequence[Condition] = (),
+    ) -> pa.Table:
+        """Rows of ``since <= time < until`` (seconds since the epoch) that fulfil ``where``."""
+        spec = TABLES[name]
+        wanted = list(columns or spec.schema.names)
+        conditions = [*tables.between(spec.time, since, until), *where]
+        needed = sorted({*wanted, spec.key, *(column for column, _, _ in conditions)})
+
+        def one(entry: Entry) -> pa.Table:
+            found = self.read(name, entry, needed)
+            return found.filter(tables.mask(found, conditions)) if conditions else found
+
+        def attempt() -> pa.Table:
+            parts = self.each(one, self.files(name, since, until))
+            return tables.distinct(_concat(name, needed, parts), spec.key)
+
+        return self.steady(attempt).select(wanted)
+
+    def files(
+        self, name: Table, since: float | None = None, until: float | None = None
+    ) -> list[Entry]:
+        """The table's files of the dates from ``since`` to ``until``, oldest date first."""
+        days = self.each(lambda date: self.day(name, date), self.dates(name, since, until))
+        return [entry for entries in days for entry in entries]
+
+    def day(self, name: Table, date: str) -> list[Entry]:
+        """The files of one date; what is not named like one is left alone."""
+        entries = self.objects.entries(f"{name}/date={date}")
+        return [entry for entry in entries if entry.path.endswith(SUFFIX)]
+
+    def dates(
+        self, name: Table, since: float | None = None, until: float | None = None
+    ) -> list[str]:
+        """The dates that the table has, ``YYYY-MM-DD``, oldest first."""
+        first = "" if since is None else tables.date_of(since)
+        last = "~" if until is None else tables.date_of(until)
+        folders = map(str.partition, self.objects.folders(name), itertools.repeat("date="))
+        return [
+            date for before, mark, date in folders if mark and not before and first <= date <= last
+        ]
+
+    def rows(
+        self,
+        name: Table,
+        files: Sequence[Entry],
+        columns: Sequence[str],
+        present: str | None = None,
+    ) -> Rows:
+        """``columns`` of ``files``; ``present`` adds a column: has the column so named a value?"""
+        parts = self.each(lambda entry: self.read(name, entry, columns, present), files)
+        starts = tuple(itertools.accumulate((part.num_rows for part in parts), initial=0))
+        return Rows(tuple(files), starts, _concat(name, columns, parts, present))
+
+    def read(
+        self, name: Table, entry: Entry, columns: Sequence[str], present: str | None = None
+    ) -> pa.Table:
+        """As ``rows``, of one file; one that is broken counts as empty."""
+        key = (entry.path, *columns, present)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._read(name, entry, columns, present)
+            self._cache.put(key, found)
+        return found
+
+    def _read(
+        self, name: Table, entry: Entry, columns: Sequence[str], present: str | None
+    ) -> pa.Table:
+        try:
+            with self.open(entry) as file:
+                found = tables.select(name, file, columns)
+                if present:
+                    found = found.append_column("present", tables.present(file, present))
+        except pa.ArrowInvalid:
+            self.unreadable += 1
+            log.exception("%s is no readable Parquet file and is left out", entry.path)
+            return _concat(name, columns, [], present)
+        return found
+
+    def newest(
+        self,
+        name: Table,
+        limit: int,
+        columns: Sequence[str],
+        since: float | None = None,
+        where: Sequence[Condition] = (),
+    ) -> pa.Table:
+        """The newest ``limit`` rows that fulfil ``where``, newest first."""
+        conditions = [*tables.between(TABLES[name].time, since, None), *where]
+
+        def attempt() -> pa.Table:
+            parts: list[pa.Table] = []
+            for date in reversed(self.dates(name, since)):
+                missing = limit - sum(part.num_rows for part in parts)
+                if missing > 0:
+                    parts.append(self._newest_of(name, date, missing, columns, conditions))
+            return _concat(name, columns, parts)
+
+        return self.steady(attempt)
+
+    def _newest_of(
+        self,
+        name: Table,
+        date: str,
+        limit: int,
+        columns: Sequence[str],
+        conditions: Sequence[Condition],
+    ) -> pa.Table:
+        spec = TABLES[name]
+        needed = sorted({spec.key, spec.time, *(column for column, _, _ in conditions)})
+        rows = self.rows(name, self.day(name, date), needed)
+        places = pc.indices_nonzero(tables.mask(rows.table, conditions))
+        places = tables.drop(places, tables.repeated(rows.table[spec.key].take(places)))
+        times = rows.table[spec.time].take(places)
+        order = pc.sort_indices(times, sort_keys=[("", "descending")])[:limit]
+        with_time = list(dict.fromkeys([*columns, spec.time]))
+        found = self.fetch(name, rows, places.take(order).to_pylist(), with_time)
+        return found.sort_by([(spec.time, "descending")]).select(columns)
+
+    def last(self, name: Table, entry: Entry) -> pa.Table:
+        """The rows of a file that share its newest time; FileNotFoundError when it is gone."""
+        found = self.read(name, entry, TABLES[name].schema.names)
+        times = found[TABLES[name].time]
+        return found.filter(pc.equal(times, pc.max(times)))
+
+    def fetch(
+        self, name: Table, rows: Rows, places: Iterable[int], columns: Sequence[str]
+    ) -> pa.Table:
+        """``columns`` of the rows at ``places``, in the order of their places.
+
+        Reads no more than the row groups that hold them.
+        """
+        chosen: dict[int, list[int]] = {}
+        for place in sorted(places):
+            file = bisect.bisect_right(rows.starts, place) - 1
+            chosen.setdefault(file, []).append(place - rows.starts[file])
+        parts = self.each(
+            lambda file: self._pick(name, rows.files[file], chosen[file], columns), list(chosen)
+        )
+        return _concat(name, columns, parts)
+
+    def _pick(
+        self, name: Table, entry: Entry, places: list[int], columns: Sequence[str]
+    ) -> pa.Table:
+        with self.open(entry) as file:
+            sizes = (
+                file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)
+            )
+            starts = list(itertools.accumulate(sizes, initial=0))
+            parts = []
+            for group, members in itertools.groupby(
+                places, lambda place: bisect.bisect_right(starts, place) - 1
+            ):
+                found = tables.select(name, file, columns, [group])
+                parts.append(found.take(pa.array([place - starts[group] for place in members])))
+        return pa.concat_tables(parts)
+
+    def open(self, entry: Entry) -> pq.ParquetFile:
+        """Its Parquet file; FileNotFoundError when it is gone, ArrowInvalid when it is none."""
+        far = not isinstance(source := self.objects.open(entry.path), str)
+        return pq.ParquetFile(source, pre_buffer=far)
+
+    def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """``work`` on each of ``items``, several at once; results in their order."""
+        if len(items) <= 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(min(self.objects.readers, len(items))) as pool:
+            return list(pool.map(work, items))
+
+    @staticmethod
+    def steady(attempt: Callable[[], Result]) -> Result:
+        """``attempt()``, again from its listing on when a file was compacted away under it."""
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(FileNotFoundError):
+                return attempt()
+        return attempt()
+
+
+def _concat(
+    name: Table, columns: Sequence[str], parts: Sequence[pa.Table], present: str | None = None
+) -> pa.Table:
+    schema = pa.schema([TABLES[name].schema.field(column) for column in columns])
+    if present:
+        schema = schema.append(pa.field("present", pa.bool_()))
+    return pa.concat_tables([schema.empty_table(), *parts])
+
+
+class _Cache:
+    """Columns of files, the least recently used forgotten first. A file's content never changes."""
+
+    def __init__(self, size: int) -> None:
+        self._lock = Lock()
+        self._tables: Any = cachetools.LRUCache(size, getsizeof=lambda table: table.nbytes)
+
+    def get(self, key: tuple[str | None, ...]) -> pa.Table | None:
+        with self._lock:
+            return self._tables.get(key)
+
+    def put(self, key: tuple[str | None, ...], table: pa.Table) -> None:
+        with self._lock:
+            if 0 < table.nbytes <= self._tables.maxsize:
+                self._tables[key] = table

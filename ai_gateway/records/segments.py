@@ -1,0 +1,124 @@
+"""The write-ahead folder: one segment a process, held by an exclusive lock while it lives.
+
+A segment is lines of ``TABLE CRC32 JSON``. ``flock`` works on local disks and on NFS alike, and is
+gone with its process, so that a lock that can be had means a segment whose writer is dead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SUFFIX = ".wal"
+#: Lines that no table takes are kept beside the segments, in a file of the segment's name.
+BAD_SUFFIX = ".bad"
+Write = Callable[[int, bytes], int]
+
+
+def frame(table: str, body: bytes) -> bytes:
+    """``body`` as a segment's line."""
+    return b"%b %08x %b\n" % (table.encode(), zlib.crc32(body), body)
+
+
+def unframe(line: bytes) -> tuple[str, bytes] | None:
+    """The table and body of a line without its newline; None for one that was damaged."""
+    table, _, rest = line.partition(b" ")
+    checksum, _, body = rest.partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    return table.decode("ascii", "replace"), body
+
+
+@dataclass(slots=True)
+class Segment:
+    """One file of lines that this process holds the lock of."""
+
+    path: Path
+    descriptor: int
+    #: Seconds since the epoch; 0 for an adopted one.
+    created: float
+    #: Bytes that are known to be whole lines.
+    size: int = 0
+    rows: int = 0
+    #: True for a segment whose writer died.
+    adopted: bool = False
+    _torn: bool = field(default=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Unique, and later segments' names sort later."""
+        return self.path.stem
+
+    def append(self, data: bytes, rows: int, write: Write) -> None:
+        """Add whole lines, or raise OSError and leave none of them behind."""
+        if self._torn:
+            os.ftruncate(self.descriptor, self.size)
+        self._torn = True
+        written = write(self.descriptor, data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, "The disk took a part of a line only")
+        self._torn = False
+        self.size += written
+        self.rows += rows
+
+    def read(self) -> bytes:
+        """All whole lines; of an adopted segment all that is there."""
+        size = os.fstat(self.descriptor).st_size if self.adopted else self.size
+        return os.pread(self.descriptor, size, 0)
+
+    def remove(self) -> None:
+        """Delete the file, then let go of its lock."""
+        self.path.unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the lock and leave the file to the next who opens the folder."""
+        os.close(self.descriptor)
+
+
+def create(folder: Path, now: float) -> Segment:
+    """A new, locked segment; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        path = folder / f"{int(now * 1e6):016d}-{secrets.token_hex(4)}{SUFFIX}"
+        flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR
+        descriptor = os.open(path, flags, 0o600)
+        # Between its creation and its lock a recovery may have taken the empty file away.
+        if _lock(descriptor, path):
+            return Segment(path, descriptor, now)
+
+
+def adopt(path: Path) -> Segment | None:
+    """The segment of a dead process, now ours; None if its writer lives or another took it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    if not _lock(descriptor, path):
+        return None
+    return Segment(path, descriptor, created=0.0, adopted=True)
+
+
+def abandoned(folder: Path, own: frozenset[Path]) -> list[Path]:
+    """Segments that are not ``own``, oldest first; most belong to living processes."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path not in own)
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    """Lock the file, unless another has it or has deleted it; closes it on failure."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return True
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return False

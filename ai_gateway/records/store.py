@@ -1,0 +1,251 @@
+"""Records: the one way in and out of the stored tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ai_gateway.records import lease
+from ai_gateway.records.moving import Mover
+from ai_gateway.records.newest import newest_entry
+from ai_gateway.records.objects import Objects, StoreUnavailable, open_objects
+from ai_gateway.records.segments import Write, frame
+from ai_gateway.records.writeahead import WriteAhead
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from typing_extensions import Self
+
+    from ai_gateway.clock import Clock
+    from ai_gateway.records.compaction import Compaction
+    from ai_gateway.records.lease import Lease
+    from ai_gateway.records.reading import Reader
+    from ai_gateway.records.schema import Table
+    from ai_gateway.records.tables import Condition
+    from ai_gateway.records.unjudged import Unjudged
+
+#: The share of ``move_every`` after which a move starts, so that it ends in time.
+_EARLY = 0.8
+
+
+class Records:
+    """Appends rows at the price of one small write, and reads them back as Arrow tables.
+
+    Every method may be called by any thread. Open it in the process that uses it: neither its
+    lock nor its thread survives a fork. Reads see what was moved; ``flush`` moves all.
+    """
+
+    def __init__(
+        self, objects: Objects, ahead: WriteAhead, clock: Clock, move_every: float, cache_bytes: int
+    ) -> None:
+        self._objects = objects
+        self._ahead = ahead
+        self._mover = Mover(objects, ahead)
+        self._clock = clock
+        self._period = move_every * _EARLY
+        self._cache_bytes = cache_bytes
+        self._opened: Reader | None = None
+        self._opening = Lock()
+        self._wake = Event()
+        self._stopping = False
+        self._thread: Thread | None = None
+
+    @classmethod
+    def open(
+        cls,
+        data: str,
+        wal: Path,
+        clock: Clock,
+        *,
+        move_every: float = 5.0,
+        background: bool = True,
+        cache_bytes: int = 0,
+        queue_bytes: int = 16_000_000,
+        segment_bytes: int = 32_000_000,
+        write: Write = os.write,
+    ) -> Records:
+        """The tables at ``data``: a folder, or ``s3://bucket/prefix?endpoint_override=...``.
+
+        A row is readable ``move_every`` seconds after it was appended, unless ``background`` is
+        False: then only ``flush`` moves. ``cache_bytes`` is for a reader that asks again and
+        again, such as a dashboard. While the disk is full, rows wait in ``queue_bytes`` of memory.
+        Raises ValueError for an address that cannot be one; a store that is away is no error.
+        """
+        ahead = WriteAhead(Path(wal), clock, write, queue_bytes, segment_bytes)
+        records = cls(open_objects(data), ahead, clock, move_every, cache_bytes)
+        if background:
+            records._thread = records._start()
+        return records
+
+    def _start(self) -> Thread:
+        thread = Thread(target=self._run, name="records-mover", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._mover.run()
+            self._wake.wait(self._period)
+            self._wake.clear()
+        self._mover.run()
+
+    def append(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Keep one row: it survives ``kill -9`` from here on. Times are microseconds.
+
+        Never fails for a disk or a store: then the row waits in memory, and ``status`` says so.
+        """
+        self.extend(table, (row,))
+
+    def extend(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Keep rows together: all of them or none, and of one date all in the same file."""
+        lines = [frame(table, _json(row)) for row in rows]
+        if lines and self._ahead.append(b"".join(lines), len(lines)):
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Make every row readable that was appended before, or raise StoreUnavailable."""
+        if not self._mover.run():
+            raise StoreUnavailable(self._alert() or "not every record could be moved")
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Move what can be moved within ``timeout`` seconds; the next to open moves the rest."""
+        self._stopping = True
+        self._wake.set()
+        thread = self._thread = self._thread or self._start()
+        thread.join(timeout)
+        if not thread.is_alive():
+            self._ahead.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def status(self) -> dict[str, Any]:
+        """Counts since the opening; ``lag`` is the age of the oldest unreadable row in seconds.
+
+        ``alert`` is a sentence for the operator, or None when all is well.
+        """
+        pending, lag = self._ahead.pending()
+        return {
+            "appended": self._ahead.appended,
+            "moved": self._mover.moved,
+            "recovered": self._mover.recovered,
+            "pending": pending,
+            "lag": lag,
+            "queued": self._ahead.queued(),
+            "lost": self._ahead.lost,
+            "dropped_tail": self._mover.dropped_tail,
+            "set_aside": self._mover.set_aside,
+            "wal_errors": self._ahead.errors,
+            "store_errors": self._mover.errors,
+            "unreadable": self._opened.unreadable if self._opened else 0,
+            "alert": self._alert(),
+        }
+
+    def _alert(self) -> str | None:
+        if self._ahead.lost:
+            return f"{self._ahead.lost} records are lost: the write-ahead disk is full"
+        if queued := self._ahead.queued():
+            return f"{queued} records are in memory only: {self._ahead.fault}"
+        return self._mover.fault
+
+    @property
+    def _reader(self) -> Reader:
+        from ai_gateway.records.reading import Reader
+
+        with self._opening:
+            self._opened = self._opened or Reader(self._objects, self._cache_bytes)
+            return self._opened
+
+    def scan(
+        self,
+        table: Table,
+        columns: Sequence[str] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        where: Sequence[Condition] = (),
+    ) -> pa.Table:
+        """Rows of ``since <= time < until`` (seconds since the epoch), each once.
+
+        ``where`` holds conditions that must all be fulfilled, such as ``("status", "==", 200)``
+        or ``("surface", "not in", ["judge", "proxy"])``; a null equals None.
+        """
+        return self._reader.scan(table, columns, since, until, where)
+
+    def newest(
+        self,
+        table: Table,
+        limit: int,
+        columns: Sequence[str],
+        since: float | None = None,
+        where: Sequence[Condition] = (),
+    ) -> pa.Table:
+        """The newest ``limit`` rows that fulfil ``where``, newest first; reads no older days."""
+        return self._reader.newest(table, limit, columns, since, where)
+
+    def latest(self, table: Table, after: str | None = None) -> tuple[str, pa.Table] | None:
+        """The rows of the newest time in the newest file, and a token to pass as ``after``.
+
+        None while there is nothing newer than the token. Cheap enough to be asked every second:
+        two LIST requests, and the file is read only when it is another.
+        """
+        found = newest_entry(self._objects, table, after or "")
+        if found is None:
+            return None
+        try:
+            return found.path, self._reader.last(table, found)
+        except FileNotFoundError:  # compacted away since: another file has its rows now
+            return self.latest(table, after)
+
+    def latest_weights(self, after: str | None = None) -> tuple[str, list[dict[str, Any]]] | None:
+        """The newest publication's token and rows; None while ``after`` is its token."""
+        found = self.latest("weights", after)
+        return found and (found[0], found[1].to_pylist())
+
+    def unjudged(
+        self,
+        prompt: str,
+        since: float,
+        limit: int,
+        random: Random,
+        columns: Sequence[str] | None = None,
+    ) -> Unjudged:
+        """A uniform sample of the answers that ``prompt`` has not judged; see ``Unjudged``."""
+        from ai_gateway.records.unjudged import unjudged
+
+        now = self._clock.now()
+        return unjudged(
+            self._reader, prompt, now=now, since=since, limit=limit, random=random, columns=columns
+        )
+
+    def compact(self, grace: float = 5.0) -> Compaction | None:
+        """Merge small files; None while another process does. See ``compaction.compact``."""
+        from ai_gateway.records.compaction import compact
+
+        held = self.lease("compact", f"process {os.getpid()}", ttl=600.0)
+        if held is None:
+            return None
+        with held:
+            return compact(self._reader, self._clock, held, grace)
+
+    def lease(self, name: str, holder: str, ttl: float) -> Lease | None:
+        """The lease ``name`` for ``ttl`` seconds, or None while another holds it."""
+        return lease.acquire(self._objects, name, holder, ttl, self._clock)
+
+
+def _json(row: Mapping[str, Any]) -> bytes:
+    """The row as JSON on one line. What JSON cannot hold is replaced rather than the row lost."""
+    try:
+        return orjson.dumps(row)
+    except TypeError:  # lone surrogates, integers beyond 64 bits, objects
+        text = json.dumps(row, default=repr, ensure_ascii=False)
+        return text.encode("utf-8", "replace")

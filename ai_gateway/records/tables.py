@@ -1,0 +1,153 @@
+"""What the reading side does with Arrow tables; nothing here touches a store."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ai_gateway.records.schema import TABLES, Table
+
+#: (column, operator, value): ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``.
+#: A null equals None and differs from every value; it is neither less nor greater than one.
+Condition = tuple[str, str, Any]
+Rows = TypeVar("Rows", pa.Table, pa.Array)
+
+
+def _equal(column: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:
+    return (
+        column.is_null() if value is None else pc.equal(column, value).fill_null(fill_value=False)
+    )
+
+
+def _in(column: pa.ChunkedArray, values: Any) -> pa.ChunkedArray:
+    return pc.is_in(column, value_set=_values(values, column.type))
+
+
+def _values(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return values
+    return pa.array(list(values), kind)
+
+
+_OPERATORS: Final[dict[str, Callable[[pa.ChunkedArray, Any], pa.ChunkedArray]]] = {
+    "==": _equal,
+    "!=": lambda column, value: pc.invert(_equal(column, value)),
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "in": _in,
+    "not in": lambda column, values: pc.invert(_in(column, values)),
+}
+
+
+def mask(table: pa.Table, conditions: Sequence[Condition]) -> pa.ChunkedArray:
+    """Which rows fulfil all ``conditions``; raises KeyError for an unknown operator or column."""
+    if not conditions:
+        return pa.chunked_array([pa.repeat(pa.scalar(value=True), table.num_rows)])
+    masks = [_OPERATORS[operator](table[column], value) for column, operator, value in conditions]
+    return functools.reduce(pc.and_, masks).fill_null(fill_value=False)
+
+
+def between(column: str, since: float | None, until: float | None) -> list[Condition]:
+    """``since <= column < until``, both in seconds since the epoch; None has no bound."""
+    bounds = ((">=", since), ("<", until))
+    return [(column, operator, moment(value)) for operator, value in bounds if value is not None]
+
+
+def moment(seconds: float) -> pa.Scalar:
+    """Seconds since the epoch as a table's time."""
+    return pa.scalar(round(seconds * 1e6), pa.timestamp("us", tz="UTC"))
+
+
+def date_of(seconds: float) -> str:
+    """The UTC date, ``YYYY-MM-DD``."""
+    return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+
+
+def distinct(table: pa.Table, key: str) -> pa.Table:
+    """The first row of each key. Repeated rows are rare: they are looked at one by one."""
+    return drop(table, repeated(table[key]))
+
+
+def drop(rows: Rows, places: Sequence[int]) -> Rows:
+    """``rows`` (a table or an array) without those at ``places``."""
+    if not places:
+        return rows
+    numbers = pa.array(range(len(rows)), pa.int64())
+    kept: Rows = rows.filter(pc.invert(pc.is_in(numbers, value_set=pa.array(places, pa.int64()))))
+    return kept
+
+
+def repeated(keys: pa.ChunkedArray) -> list[int]:
+    """The places of the keys that stand at an earlier place too."""
+    if pc.count_distinct(keys, mode="all").as_py() == len(keys):
+        return []
+    counts = pc.value_counts(keys)
+    twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    suspects = pc.indices_nonzero(pc.is_in(keys, value_set=twice))
+    seen: set[Any] = set()
+    later = []
+    for place, value in zip(suspects.to_pylist(), keys.take(suspects).to_pylist(), strict=True):
+        if value in seen:
+            later.append(place)
+        seen.add(value)
+    return later
+
+
+def select(
+    name: Table, file: pq.ParquetFile, columns: Sequence[str], groups: Sequence[int] | None = None
+) -> pa.Table:
+    """``columns`` of a file, or of some row groups of it; null where it lacks them."""
+    there = [column for column in columns if column in file.schema_arrow.names]
+    if groups is None:
+        found = file.read(there, use_threads=False)
+    else:
+        found = file.read_row_groups(groups, there, use_threads=False)
+    schema = pa.schema([TABLES[name].schema.field(column) for column in columns])
+    arrays = [
+        found[field.name].cast(field.type)
+        if field.name in there
+        else pa.nulls(found.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def present(file: pq.ParquetFile, column: str) -> pa.ChunkedArray:
+    """Which rows of a file have a value in ``column``; from the footer where that says it."""
+    names = file.schema_arrow.names
+    if column not in names:
+        rows = file.metadata.num_rows
+        return pa.chunked_array([pa.repeat(pa.scalar(value=False), rows)])
+    index = _paths(file).index(column)
+    chunks = []
+    for group in range(file.num_row_groups):
+        metadata = file.metadata.row_group(group)
+        nulls = _null_count(metadata.column(index))
+        if nulls in (0, metadata.num_rows):
+            chunks.append(pa.repeat(pa.scalar(nulls == 0), metadata.num_rows))
+        else:
+            chunks += file.read_row_group(group, [column])[column].is_valid().chunks
+    return pa.chunked_array(chunks, pa.bool_())
+
+
+def leaves(file: pq.ParquetFile) -> frozenset[str]:
+    """The paths of a file's flat columns."""
+    return frozenset(_paths(file))
+
+
+def _paths(file: pq.ParquetFile) -> list[str]:
+    return [file.schema.column(index).path for index in range(len(file.schema))]
+
+
+def _null_count(chunk: pq.ColumnChunkMetaData) -> int | None:
+    statistics = chunk.statistics
+    known = statistics is not None and statistics.has_null_count
+    return statistics.null_count if known else None

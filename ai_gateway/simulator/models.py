@@ -57,7 +57,7 @@ def _full(fact: Fact, *key: object) -> str:
 
 def _sketch(fact: Fact, *key: object) -> str:
     first = fact.points[text.number("point", *key) % 2]
-    second = text.draw((fact.wrong, fact.wrong, *_VAGUE), "second", *key)
+    second = text.draw((*(fact.wrong,) * len(_VAGUE), *_VAGUE), "second", *key)
     return f"{first} {second}"
 
 

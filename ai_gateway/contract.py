@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pydantic
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ai_gateway.settings import Settings
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
+Item = TypeVar("Item")
 Body = pydantic.BaseModel | Mapping[str, object] | bytes | Iterable[bytes]
 
 
@@ -93,6 +94,18 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Progress(Protocol):
+    """Shows how far a long work has come; called as tqdm is."""
+
+    def __call__(self, items: Iterable[Item], *, total: int) -> Iterable[Item]:
+        """The same ``items``, of which there are ``total`` or fewer."""
+
+
+def silent(items: Iterable[Item], *, total: int) -> Iterable[Item]:  # noqa: ARG001 - as Progress
+    """A Progress that shows nothing."""
+    return items
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The collaborators of a function, built once at start and swapped whole on a reload."""
@@ -110,6 +123,7 @@ class Context:
     answer: Callable[[Call], Answer]
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
+    progress: Progress = silent
 
 
 Handler = Callable[[Event, Context], Reply]

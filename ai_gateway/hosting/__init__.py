@@ -1,1 +1,8 @@
-"""The server that hosts a WSGI application: bodies under a deadline, threads, a graceful stop."""
+"""The production server: an event loop for the sockets, threads for a WSGI application."""
+
+from ai_gateway.hosting.options import ServerOptions
+from ai_gateway.hosting.refusals import Refusal
+from ai_gateway.hosting.server import Server, serve
+from ai_gateway.hosting.supervisor import supervise
+
+__all__ = ["Refusal", "Server", "ServerOptions", "serve", "supervise"]

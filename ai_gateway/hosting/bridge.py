@@ -1,0 +1,188 @@
+"""The ASGI side: the whole body first, under its deadline; then a thread; then its chunks.
+
+No thread is taken before a request is complete, so that slow callers hold nothing but a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ai_gateway.errors import BadRequest, BodyTimeout, GatewayError, LengthMismatch, TooLarge
+from ai_gateway.hosting import environ
+from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.hosting.exchange import Exchange
+from ai_gateway.hosting.options import ServerOptions
+from ai_gateway.hosting.outbox import Outbox
+from ai_gateway.hosting.pool import ThreadPool
+from ai_gateway.hosting.refusals import Overloaded, Refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+#: Seconds in which a refused caller may go on sending, so that a reset does not eat its answer.
+LINGER_SECONDS = 1.0
+_LIGHT_THREADS = 4
+_HOST = re.compile(rb"[A-Za-z0-9._~%:\[\]-]*")
+
+
+class _Left(Exception):
+    """The caller left before its request was complete."""
+
+
+class Bridge:
+    """An ASGI application that calls a WSGI one in threads."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        options: ServerOptions,
+        on_refused: Callable[[Refusal], object],
+    ) -> None:
+        self._app = app
+        self._options = options
+        self._on_refused = on_refused
+        self._pool = ThreadPool("handler", options.threads, options.queued)
+        self._light = ThreadPool("light", _LIGHT_THREADS, options.queued)
+        #: Refusals are counted and recorded by a thread of their own: a disk may be slow.
+        self._clerk = ThreadPool("refusals", 1, 10_000)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        arrival: Arrival = scope["gateway.arrival"]
+        try:
+            body = await self._body(scope, arrival, receive)
+            outbox = self._hand_over(scope, arrival, body)
+        except GatewayError as error:
+            await self._refuse(error, scope, receive, send)
+        except _Left:
+            if not arrival.refused:
+                self.note(Refusal.of(LengthMismatch("The body ended early."), scope))
+        else:
+            await _forward(outbox, send)
+
+    def note(self, refusal: Refusal) -> None:
+        """Tell whoever counts and records; never waits."""
+        if not self._clerk.submit(lambda: _call(self._on_refused, refusal)):
+            logger.warning("A refusal (%s) was not recorded: too many.", refusal.error.code)
+
+    async def _body(self, scope: Scope, arrival: Arrival, receive: Receive) -> bytes:
+        """The whole body; raises BadRequest, TooLarge, BodyTimeout or _Left."""
+        length, chunked = _framing(scope)
+        if length > self._options.max_body:
+            raise self._too_large()
+        if not length and not chunked:
+            return b""
+        if arrival.complete:
+            return await self._rest(receive)
+        seconds = self._options.body_seconds
+        try:
+            return await asyncio.wait_for(self._rest(receive), seconds)
+        except asyncio.TimeoutError:
+            raise BodyTimeout(f"The body did not arrive within {seconds:g} seconds.") from None
+
+    async def _rest(self, receive: Receive) -> bytes:
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _Left
+            chunks.append(message["body"])
+            size += len(message["body"])
+            more = message["more_body"]
+            if size > self._options.max_body:
+                raise self._too_large()
+        return b"".join(chunks)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body has more than the {self._options.max_body} bytes that are read.")
+
+    def _hand_over(self, scope: Scope, arrival: Arrival, body: bytes) -> Outbox:
+        """Give the request to a thread; raises Overloaded."""
+        outbox = Outbox(asyncio.get_running_loop(), arrival)
+        exchange = Exchange(
+            self._app, environ.build(scope, body, received=time.monotonic()), outbox
+        )
+        pool = self._light if scope["path"] in self._options.light_paths else self._pool
+        if not pool.submit(exchange.run):
+            raise Overloaded
+        return outbox
+
+    async def _refuse(
+        self, error: GatewayError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        refusal = Refusal.of(error, scope)
+        self.note(refusal)
+        body = refusal.body()
+        await send(_start(error.status, refusal.headers(body)))
+        await send(_body(body, more=True))
+        if not scope["gateway.arrival"].complete:
+            await _discard(receive)
+        await send(_body(b"", more=False))
+
+
+async def _forward(outbox: Outbox, send: Send) -> None:
+    """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
+    started = last = False
+    while not last:
+        chunk, last = await outbox.take()
+        if outbox.head and not started:
+            started = True
+            await send(_start(outbox.head.status, outbox.head.headers))
+        if last and outbox.broken:
+            return
+        await send(_body(chunk, more=not last))
+        outbox.taken(len(chunk))
+
+
+async def _discard(receive: Receive) -> None:
+    async def until_end() -> None:
+        while (await receive()).get("more_body"):
+            pass
+
+    try:
+        await asyncio.wait_for(until_end(), LINGER_SECONDS)
+    except asyncio.TimeoutError:
+        return
+
+
+def _framing(scope: Scope) -> tuple[int, bool]:
+    """The body's declared length and whether it is chunked; raises BadRequest on a bad Host.
+
+    The parser has refused lengths that are no numbers, differ, or come with chunks.
+    """
+    length, chunked, hosts = 0, False, []
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            chunked = True
+        elif name == b"host":
+            hosts.append(value)
+    if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
+        raise BadRequest(f"A request has one Host header; this one has {len(hosts)}.")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise BadRequest("The Host header is no host name.")
+    return length, chunked
+
+
+def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _body(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def _call(on_refused: Callable[[Refusal], object], refusal: Refusal) -> None:
+    on_refused(refusal)

@@ -1,0 +1,125 @@
+"""What a handler's thread hands to the event loop: bounded, and one wake-up a batch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from ai_gateway.hosting.arrival import Arrival
+
+#: Bytes that a thread may be ahead of its caller; then it waits.
+HIGH_WATER = 262_144
+
+
+class CallerGone(Exception):
+    """The caller has left: nobody takes the chunks any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers, as ASGI wants them."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    def declares(self, length: int) -> bool:
+        """Whether a body of ``length`` bytes is all that the headers announce."""
+        return (b"content-length", b"%d" % length) in self.headers
+
+
+class Outbox:
+    """One thread puts, one coroutine takes.
+
+    Each side alone writes its own counter, and the side that reads first clears ``_woken``, so no
+    lock is needed: at worst a wake-up finds nothing.
+    """
+
+    __slots__ = (
+        "_arrival",
+        "_chunks",
+        "_loop",
+        "_put",
+        "_ready",
+        "_room",
+        "_taken",
+        "_woken",
+        "broken",
+        "finished",
+        "head",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, arrival: Arrival) -> None:
+        self._loop = loop
+        self._arrival = arrival
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._room: threading.Event | None = None
+        self._chunks: deque[bytes] = deque()
+        self._put = self._taken = 0
+        self._woken = False
+        #: Set before the first wake-up.
+        self.head: Head | None = None
+        #: No more chunks will come.
+        self.finished = False
+        #: The application failed after its head was put: what was sent is no whole reply.
+        self.broken = False
+
+    # The thread's side
+
+    def put(self, chunk: bytes, *, wake: bool = True) -> None:
+        """Hand over a chunk; wait while the caller reads slowly; raises CallerGone."""
+        if self._arrival.is_set():
+            raise CallerGone
+        self._chunks.append(chunk)
+        self._put += len(chunk)
+        if wake:
+            self._wake()
+        if self._put - self._taken > HIGH_WATER:
+            self._wait_for_room()
+
+    def finish(self, *, broken: bool = False) -> None:
+        """Nothing more will come."""
+        self.broken = broken
+        self.finished = True
+        self._wake()
+
+    def _wait_for_room(self) -> None:
+        self._wake()
+        if self._room is None:
+            self._room = threading.Event()
+            self._arrival.add_callback(self._room.set)
+        while self._put - self._taken > HIGH_WATER:
+            self._room.wait()
+            if self._arrival.is_set():
+                raise CallerGone
+            self._room.clear()
+
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server has stopped
+                self._loop.call_soon_threadsafe(self._set_ready)
+
+    # The event loop's side
+
+    def _set_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    async def take(self) -> tuple[bytes, bool]:
+        """All that is there, and whether it is the last, once there is something."""
+        await self._ready
+        self._ready = self._loop.create_future()
+        self._woken = False
+        last = self.finished  # read before the chunks: once it is set, all of them are there
+        chunks = self._chunks
+        batch = [chunks.popleft() for _ in range(len(chunks))]
+        return (batch[0] if len(batch) == 1 else b"".join(batch)), last
+
+    def taken(self, size: int) -> None:
+        """The transport has taken ``size`` bytes: there is room again."""
+        self._taken += size
+        if self._room is not None:
+            self._room.set()

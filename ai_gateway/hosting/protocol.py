@@ -1,0 +1,223 @@
+"""The connection: uvicorn's HTTP/1.1 protocol on llhttp, with the bounds that it leaves open.
+
+Added here: a deadline and a size for a request's head, no trailers passing for headers, a bound
+on pipelined requests, refusals in the gateway's own shape, and a flag for a caller who leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.hosting.bridge import Bridge
+from ai_gateway.hosting.options import ServerOptions
+from ai_gateway.hosting.refusals import HeadersTooLarge, Refusal
+
+#: Requests that one connection may send ahead of their answers.
+_PIPELINED = 32
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings with the gateway's; the protocol is handed nothing else."""
+
+    def __init__(self, bridge: Bridge, options: ServerOptions) -> None:
+        super().__init__(
+            bridge,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=options.backlog,
+            timeout_keep_alive=options.keep_alive_seconds,
+            timeout_graceful_shutdown=options.grace_seconds,  # type: ignore[arg-type]
+        )
+        self.bridge = bridge
+        self.options = options
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    config: Config
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._options = self.config.options
+        self._arrival = Arrival()
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._in_head = True
+        #: Bytes since the parser last finished a head, a piece of a body or a message.
+        self._pending = 0
+        self._error: GatewayError | None = None
+        #: Requests not yet answered, the one that is being answered first.
+        self._cycles: deque[RequestResponseCycle] = deque()
+        #: Whatever still comes is thrown away; the connection ends with the answer under way.
+        self._deaf = False
+
+    # The transport's calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock for the first request's head."""
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever answers that nobody listens any more."""
+        self._disarm()
+        self._disarm_stall()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            _arrival(cycle).leave()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, within the bound of what may come without an end of anything."""
+        if self._deaf:
+            return
+        self._pending += len(data)
+        super().data_received(data)
+        if self._pending > self._options.max_header_bytes and not self.transport.is_closing():
+            self._error = HeadersTooLarge(
+                "The request's head, or a part of its framing, is too large."
+            )
+            self.send_400_response("")
+        elif self._in_head and self._pending and self._head_timer is None:
+            self._arm()
+
+    def pause_writing(self) -> None:
+        """The caller reads too slowly: whoever writes waits, as long as it reads at all."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self._disarm_stall()
+        super().resume_writing()
+
+    # The parser's calls
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        if len(self.pipeline) >= _PIPELINED:
+            raise self._refusal(BadRequest("Too many requests were sent ahead of their answers."))
+        self._in_head = True
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer is none."""
+        if not self._in_head:
+            return
+        self._count(len(name) + len(value) + 4)
+        if len(self.headers) >= self._options.max_headers:
+            raise self._refusal(HeadersTooLarge("The request has too many headers."))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request can be judged by its head."""
+        self._in_head = False
+        self._pending = 0
+        self._disarm()
+        self._arrival = self.scope["gateway.arrival"] = Arrival()  # type: ignore[typeddict-unknown-key]
+        super().on_headers_complete()
+        self._cycles.append(self.cycle)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._pending = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All of the request is here."""
+        self._pending = 0
+        self._in_head = True
+        self._arrival.complete = True
+        super().on_message_complete()
+        self.scope = {}  # type: ignore[typeddict-item]  # the next request's bytes are not of this one
+
+    def on_response_complete(self) -> None:
+        """An answer has been sent; the next one may begin."""
+        self._cycles.popleft()
+        super().on_response_complete()
+
+    # Refusals
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be parsed; an answer that is under way is finished first."""
+        refusal = Refusal.of(self._error or BadRequest(msg), cast("dict[str, Any]", self.scope))
+        self.config.bridge.note(refusal)
+        self._deaf = True
+        self.pipeline.clear()
+        current = self._cycles[0] if self._cycles else None
+        if current and _arrival(current).complete:
+            current.keep_alive = False
+            return
+        self._arrival.refused = True
+        if not current or not current.response_started:
+            self.transport.write(refusal.wire())
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if no upgrade was asked, once: the parser reads no further."""
+        for cycle in self._cycles:
+            cycle.keep_alive = False
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self._options.max_header_bytes:
+            raise self._refusal(HeadersTooLarge("The request's head is too large."))
+
+    def _refusal(self, error: GatewayError) -> GatewayError:
+        self._error = error
+        return error
+
+    def _arm(self) -> None:
+        self._head_timer = self.loop.call_later(self._options.header_seconds, self._too_late)
+
+    def _disarm(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_late(self) -> None:
+        """The head did not arrive in time: there is nothing to answer to."""
+        self.transport.close()
+
+    def _watch(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._stall_timer = self.loop.call_later(
+            self._options.stall_seconds, self._give_up_unless_read, waiting
+        )
+
+    def _give_up_unless_read(self, waiting: int) -> None:
+        if self.transport.get_write_buffer_size() >= waiting:
+            self.transport.abort()
+        else:
+            self._watch()
+
+    def _disarm_stall(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+
+def _arrival(cycle: RequestResponseCycle) -> Arrival:
+    return cast("dict[str, Any]", cycle.scope)["gateway.arrival"]  # type: ignore[no-any-return]

@@ -1,0 +1,84 @@
+"""What the server refuses before the application is called, and how it says so."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from ai_gateway.errors import BadRequest, GatewayError
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class HeadersTooLarge(BadRequest):
+    """The request's head is larger than the gateway reads."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class Overloaded(GatewayError):
+    """Every thread is busy and the queue is full."""
+
+    status = 503
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The gateway has as many requests in flight as it takes; try again.",
+            headers={"retry-after": "1"},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One request that never reached the application; empty where its head could not be read."""
+
+    error: GatewayError
+    method: str = ""
+    path: str = ""
+    client: str = ""
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @classmethod
+    def of(cls, error: GatewayError, scope: dict[str, Any] | None) -> Refusal:
+        """The refusal of what an ASGI scope says was asked."""
+        scope = scope or {}
+        client = scope.get("client") or ("", 0)
+        return cls(error, scope.get("method", ""), scope.get("path", ""), client[0])
+
+    def body(self) -> bytes:
+        """The one error shape."""
+        error = self.error
+        return orjson.dumps(
+            {
+                "error": {
+                    "message": error.message,
+                    "type": error.type,
+                    "param": error.param,
+                    "code": error.code,
+                }
+            }
+        )
+
+    def headers(self, body: bytes) -> Headers:
+        """The response's headers; the rest of the request is not read, so the connection ends."""
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", self.request_id.encode()),
+            (b"connection", b"close"),
+            *((name.encode(), value.encode()) for name, value in self.error.headers.items()),
+        ]
+
+    def wire(self) -> bytes:
+        """The whole response, for a request that could not be parsed."""
+        body = self.body()
+        status = self.error.status
+        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+        lines += [name + b": " + value for name, value in self.headers(body)]
+        return b"\r\n".join([*lines, b"", body])

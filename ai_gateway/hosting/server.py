@@ -1,0 +1,171 @@
+"""One process that serves one WSGI application until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from ai_gateway.hosting.bridge import Bridge
+from ai_gateway.hosting.options import ServerOptions
+from ai_gateway.hosting.protocol import Config
+from ai_gateway.hosting.refusals import Refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+logger = logging.getLogger(__name__)
+
+#: Seconds. With Python's own 5 ms, a thousand waiting threads wake each other 200 times a second.
+SWITCH_INTERVAL = 0.05
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _ignore(_: Refusal) -> None:
+    """Count nothing."""
+
+
+def serve(
+    app: WSGIApplication,
+    options: ServerOptions,
+    *,
+    ready: Callable[[str], object],
+    stopping: Callable[[], object] = _nothing,
+    on_hangup: Callable[[], object] = _nothing,
+    on_refused: Callable[[Refusal], object] = _ignore,
+) -> int:
+    """Serve ``app`` until SIGTERM or SIGINT; the process's exit code.
+
+    ``ready`` gets the URL once it answers. On the first signal nothing new is accepted, requests in
+    flight have ``options.grace_seconds``, then ``stopping`` is called and 0 returned; a second
+    signal returns 1 at once. SIGHUP calls ``on_hangup`` in a thread. ``on_refused`` is told, in a
+    thread, of each request that never reached ``app``. Raises OSError when the port is taken.
+    """
+    return Server(
+        app, options, ready=ready, stopping=stopping, on_hangup=on_hangup, on_refused=on_refused
+    ).serve_forever()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with the gateway's signals. ``stop`` may be called from any thread."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        options: ServerOptions,
+        *,
+        ready: Callable[[str], object],
+        stopping: Callable[[], object] = _nothing,
+        on_hangup: Callable[[], object] = _nothing,
+        on_refused: Callable[[Refusal], object] = _ignore,
+    ) -> None:
+        super().__init__(Config(Bridge(app, options, on_refused), options))
+        self._options = options
+        self._ready = ready
+        self._stopping = stopping
+        self._on_hangup = on_hangup
+        self._url = ""
+        self._task: asyncio.Task[None] | None = None
+
+    def serve_forever(self) -> int:
+        """Serve until stopped; 0, or 1 when a second signal cut it short."""
+        listener = listen(self._options)
+        self._url = url(listener)
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        allow_many_files()
+        loop = uvloop.new_event_loop()
+        try:
+            loop.run_until_complete(self._until_stopped(listener))
+        except asyncio.CancelledError:
+            return 1
+        finally:
+            loop.close()
+        self._stopping()
+        return 0
+
+    def stop(self) -> None:
+        """Stop gracefully; at once when called again."""
+        if self.should_exit and self._task:
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        self.should_exit = True
+
+    async def _until_stopped(self, listener: socket.socket) -> None:
+        self._task = asyncio.current_task()
+        self._listen_to_supervisor()
+        await self.serve([listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Announce the URL once connections are taken."""
+        await super().startup(sockets)
+        if self._options.control is not None:
+            os.write(self._options.control, b"\n")
+        else:
+            self._ready(self._url)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals in the event loop; only the main thread gets any."""
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        yield
+
+    def _hang_up(self) -> None:
+        threading.Thread(target=self._on_hangup, name="hangup", daemon=True).start()
+
+    def _listen_to_supervisor(self) -> None:
+        """A supervisor that died is a signal to stop: its port must become free."""
+        control = self._options.control
+        if control is not None:
+            loop = asyncio.get_running_loop()
+
+            def gone() -> None:
+                loop.remove_reader(control)
+                self.stop()
+
+            loop.add_reader(control, gone)
+
+
+def listen(options: ServerOptions) -> socket.socket:
+    """The listening socket; workers of one supervisor share its port. Raises OSError."""
+    return socket.create_server(
+        (options.host, options.port),
+        family=family(options.host),
+        backlog=options.backlog,
+        reuse_port=options.control is not None,
+    )
+
+
+def family(host: str) -> socket.AddressFamily:
+    """IPv6 for an address with colons."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def url(listener: socket.socket) -> str:
+    """Where a listening socket answers."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def allow_many_files() -> None:
+    """A request in flight holds two sockets; many systems start a process with 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -13,10 +13,11 @@ from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.judge import prompts
 from ai_gateway.judge.prompts import Prompt
 from ai_gateway.manifest import document
-from ai_gateway.manifest.checks import Finding, Surroundings, check
+from ai_gateway.manifest.checks import Surroundings, check
 from ai_gateway.manifest.functions import resolve
 from ai_gateway.manifest.located import Document
 from ai_gateway.manifest.model import Manifest
+from ai_gateway.manifest.partial import salvage
 from ai_gateway.manifest.problem import Problem
 from ai_gateway.settings import Settings
 
@@ -47,29 +48,41 @@ def load(
     settings: Settings, *, workers: int = 1, loopback: bool = True
 ) -> tuple[Bundle | None, list[Problem]]:
     """The bundle in ``settings.bundle``, or None and every problem that it has."""
-    policies, problems = engine.load(settings.bundle / "policies")
-    templates, found = prompts.load(settings.bundle / "judge_prompts")
-    problems += found
+    policies, of_policies = engine.load(settings.bundle / "policies")
+    templates, of_prompts = prompts.load(settings.bundle / "judge_prompts")
     source = document.read(settings.bundle / MANIFEST, variables=settings.variables)
-    manifest, found = document.validate(source, Manifest)
-    problems += found
-    if manifest is not None:
-        around = Surroundings(settings, policies.names, tuple(templates), workers, loopback)
-        problems += _found(source, check(manifest, around))
-    if manifest is None or problems:
-        return None, problems
+    manifest, of_manifest = document.validate(source, Manifest)
+    around = Surroundings(
+        settings,
+        policies=None if of_policies else policies.names,
+        prompts=None if of_prompts else tuple(templates),
+        models=tuple(_section(source, "models")),
+        workers=workers,
+        loopback=loopback,
+    )
+    found = [*of_policies, *of_prompts, *of_manifest]
+    if source.readable:
+        found += _checked(source, around, known={problem.key for problem in of_manifest})
+    if manifest is None or found:
+        return None, sorted(found, key=lambda problem: (problem.file, problem.line or 0))
     manifest = manifest.secured()
     handlers = {route.name: resolve(route.function or PROXY) for route in manifest.routes}
     return Bundle(manifest, _digest(settings.bundle / MANIFEST), policies, templates, handlers), []
 
 
-def _found(source: Document, findings: Iterable[Finding]) -> Iterator[Problem]:
-    """Problems with their lines; of a value that is none at all, nothing more is said."""
-    known = {problem.key for problem in source.problems}
-    for finding in findings:
-        found = source.found(finding.at) if finding.found is None else finding.found
-        problem = source.problem(finding.at, found, finding.wanted)
-        if problem.key not in known:
+def _section(source: Document, name: str) -> Iterable[str]:
+    section = source.value.get(name) if isinstance(source.value, dict) else None
+    return section if isinstance(section, dict) else ()
+
+
+def _checked(source: Document, around: Surroundings, known: set[str]) -> Iterator[Problem]:
+    """What is wrong between the parts that are right; nothing twice, no mere consequence."""
+    part = salvage(source.value)
+    for finding in check(part.manifest, around):
+        at = part.original(finding.at)
+        found = source.found(at) if finding.found is None else finding.found
+        problem = source.problem(at, found, finding.wanted)
+        if not any(problem.key == key or problem.key.startswith(f"{key}.") for key in known):
             yield problem
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from ai_gateway.manifest.units import Duration, Name, RateLimit
+from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
 
 Scheme = Literal["none", "api-key", "jwt", "platform"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -102,7 +102,7 @@ class Route(Closed):
     """One path, and what answers it: a function, or a target that it is proxied to."""
 
     name: Name = Field(description="The path's words, joined by dashes, if left out.")
-    path: str = Field(pattern=r"^/[^?#\s]*$")
+    path: UrlPath
     methods: Annotated[tuple[Method, ...], OneOrMore, Field(min_length=1)] = ("POST",)
     function: str | None = Field(None, description="functions.MODULE:NAME")
     target: str | None = Field(None, description="http://host:port that path and below go to.")

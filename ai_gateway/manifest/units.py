@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WINDOWS = {
@@ -29,10 +30,10 @@ def duration(value: object) -> float:
     else:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", str(value).strip())
         if not match:
-            raise ValueError("a duration is a number and a unit: 500ms, 30s, 5m, 1h or 7d")
+            raise ValueError("a duration such as 500ms, 30s, 5m, 1h or 7d")
         seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds <= 0:
-        raise ValueError("a duration is longer than nothing")
+        raise ValueError("a duration longer than nothing")
     return seconds
 
 
@@ -43,15 +44,16 @@ class Rate:
     limit: int
     seconds: int
 
+    def __str__(self) -> str:
+        return f"{self.limit} in {self.seconds} s"
+
 
 def rate(value: object) -> Rate:
     """A Rate from ``100`` (a minute) or ``100/min``, ``5/s``, ``1000/day``."""
     match = re.fullmatch(r"(\d+)(?:\s*/\s*([a-z]+))?", str(value).strip())
     unit = match[2] or "min" if match else ""
     if isinstance(value, bool) or not match or unit not in _WINDOWS or int(match[1]) < 1:
-        raise ValueError(
-            "a rate is a count of at least 1, a minute or with its window: 100, 100/min, 5/s"
-        )
+        raise ValueError("a rate of at least 1, such as 100 (a minute), 100/min, 5/s or 1000/day")
     return Rate(int(match[1]), _WINDOWS[unit])
 
 
@@ -74,4 +76,28 @@ RateLimit = Annotated[
         {"anyOf": [{"type": "string", "pattern": r"^\d+(\s*/\s*[a-z]+)?$"}, {"type": "integer"}]}
     ),
 ]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+def matching(pattern: str, wanted: str) -> Callable[[object], object]:
+    """A validator of texts that match ``pattern`` whole; ``wanted`` says so to a person."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(wanted)
+        return value
+
+    return check
+
+
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+Name = Annotated[
+    str,
+    BeforeValidator(matching(NAME, "a name of at most 64 of a-z, 0-9, dot, dash and underscore")),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"}),
+]
+URL_PATH = r"/[^?#\s]*"
+UrlPath = Annotated[
+    str,
+    BeforeValidator(matching(URL_PATH, "a path that begins with / and has no ? or #")),
+    WithJsonSchema({"type": "string", "pattern": f"^{URL_PATH}$"}),
+]

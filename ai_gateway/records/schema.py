@@ -69,7 +69,7 @@ REQUESTS = pa.schema(
         ),  # what input, request and output hold: full, redacted, hashed, none
         ("input", pa.string()),  # the text that the guardrails saw
         ("request", pa.string()),  # the whole parsed body as JSON
-        ("output", pa.string()),  # the text that the caller got
+        ("output", pa.string()),  # the model's text, also where a policy kept it back
         ("response_digest", pa.string()),  # sha256 of the body that the caller got
         ("policies", pa.list_(pa.string())),
         ("verdicts", pa.list_(VERDICT)),

@@ -45,7 +45,7 @@ def test_a_rate_counts_a_window(written: object, expected: Rate) -> None:
 @pytest.mark.parametrize("written", ["", "0", 0, "-5/s", "1/fortnight", "a/s", True, 1.5, None])
 def test_what_is_no_rate_is_refused(written: object) -> None:
     """A rate that lets nothing through, or counts an unknown window, is refused."""
-    with pytest.raises(ValueError, match="a rate is"):
+    with pytest.raises(ValueError, match="a rate of"):
         rate(written)
 
 

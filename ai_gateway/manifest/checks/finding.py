@@ -25,11 +25,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a manifest is checked against."""
+    """What a manifest is checked against; None where it is not known what there is."""
 
     settings: Settings
-    policies: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
+    policies: tuple[str, ...] | None = ()
+    prompts: tuple[str, ...] | None = ()
+    #: Every name under ``models:`` in the file, those with problems too.
+    models: tuple[str, ...] = ()
     workers: int = 1
     loopback: bool = True
 

@@ -18,7 +18,7 @@ def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
         at: Location = ("routes", index, "target")
         url = split(route.target)
         if url is None or url.query or url.fragment:
-            yield Finding(at, None, "http://HOST:PORT, without a user, query or fragment")
+            yield Finding(at, "no such URL", "http://HOST:PORT, without a user or query")
         elif _link_local(url.hostname or ""):
             yield Finding(at, None, "a host that is not link-local: those hold credentials")
         elif manifest.allowed_hosts is not None and not allowed(

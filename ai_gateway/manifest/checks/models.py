@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
@@ -26,30 +26,32 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
                 "the endpoint's URL in url and the token in credentials.token: they look swapped",
             )
             continue
-        url = split(model.url)
-        if url is None:
-            yield Finding(
-                (*at, "url"), None, "https://HOST/.../v1, without a user or password"
-            )
-        elif not url.path.rstrip("/").removesuffix("/chat/completions").endswith("/v1"):
-            yield Finding((*at, "url"), None, "a URL that ends in /v1 or /openai/v1")
+        yield from _url((*at, "url"), model.url)
         if model.credentials.token and model.credentials.token_file:
             yield Finding((*at, "credentials"), "token and token_file", "one of them")
 
 
+def _url(at: Location, url: str) -> Iterator[Finding]:
+    parts = split(url)
+    if parts is None:  # not shown: it could be a token, or hold a password
+        yield Finding(at, "no such URL", "https://HOST/.../v1, without a user or password")
+    elif not parts.path.rstrip("/").removesuffix("/chat/completions").endswith("/v1"):
+        yield Finding(at, None, "a URL that ends in /v1 or /openai/v1")
+
+
 def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
-    models = manifest.models
+    models = around.models
     for index, route in enumerate(manifest.routes):
-        for name in route.routing.models:
-            if name not in models:
-                at: Location = ("routes", index, "routing", "models")
-                yield Finding(at, name, nearest(name, models))
-        for name in route.guardrails or ():
-            if name not in around.policies:
-                yield Finding(("routes", index, "guardrails"), name, nearest(name, around.policies))
-    if manifest.judge and manifest.judge.model not in models:
-        name = manifest.judge.model
-        yield Finding(("judge", "model"), name, nearest(name, models))
-    if manifest.judge and manifest.judge.prompt not in around.prompts:
-        name = manifest.judge.prompt
-        yield Finding(("judge", "prompt"), name, nearest(name, around.prompts))
+        yield from _unknown(("routes", index, "routing", "models"), route.routing.models, models)
+        yield from _unknown(("routes", index, "guardrails"), route.guardrails, around.policies)
+    if manifest.judge:
+        yield from _unknown(("judge", "model"), [manifest.judge.model], models)
+        yield from _unknown(("judge", "prompt"), [manifest.judge.prompt], around.prompts)
+
+
+def _unknown(
+    at: Location, names: Iterable[str] | None, known: tuple[str, ...] | None
+) -> Iterator[Finding]:
+    for name in names or ():
+        if known is not None and name not in known:
+            yield Finding(at, name, nearest(name, known))

@@ -133,11 +133,8 @@ class Upstreams:
             repeatable=request.repeatable,
         )
         raw, _ = self._ask(endpoint, call)
-        headers = dict(raw.headers)
-        if not relay.decodable(headers):
-            return replace(raw, headers=relay.incoming(headers, decoded=False))
         body = decoded(raw, endpoint.who, self._max_response)
-        return replace(raw, headers=relay.incoming(headers, decoded=True), body=body)
+        return replace(raw, headers=relay.incoming(raw.headers), body=body)
 
     def close(self) -> None:
         """Close every connection; those in use close when their answer ends."""

@@ -18,16 +18,12 @@ from ai_gateway.upstream.endpoint import Endpoint
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 _CODINGS = 2  # more on top of each other are no honest answer
 
-DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
+_DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """An upstream's answer of any status; times in milliseconds since the exchange began.
-
-    ``headers`` are without those of one hop; ``body`` is decoded unless it still has a
-    ``content-encoding``.
-    """
+    """An upstream's answer of any status; times in milliseconds since the call began."""
 
     status: int
     headers: Mapping[str, str]
@@ -115,9 +111,9 @@ def decoded(reply: RawReply, who: str, limit: int) -> bytes:
     Any other coding is an UpstreamError too: none was asked for.
     """
     body = reply.body
-    applied = codings(reply.headers)
+    applied = _codings(reply.headers) if body else ()
     for coding in reversed(applied):
-        if coding not in DECODABLE or len(applied) > _CODINGS:
+        if coding not in _DECODABLE or len(applied) > _CODINGS:
             raise UpstreamError(f"{who} answered in a coding that was not asked for.")
         try:
             body = _inflate(body, coding, limit)
@@ -128,7 +124,7 @@ def decoded(reply: RawReply, who: str, limit: int) -> bytes:
     return body
 
 
-def codings(headers: Mapping[str, str]) -> list[str]:
+def _codings(headers: Mapping[str, str]) -> list[str]:
     """The content codings that a body was put through, in their order."""
     named = headers.get("content-encoding", "").lower().split(",")
     return [coding for part in named if (coding := part.strip()) not in ("", "identity")]

@@ -15,7 +15,6 @@ import httpx
 
 from ai_gateway.errors import BadRequest
 from ai_gateway.manifest.model import Credentials, Timeout
-from ai_gateway.upstream.exchange import DECODABLE, codings
 
 #: Of one hop only (RFC 9110, 7.6.1), with the old ones and what this hop writes itself.
 _HOP = frozenset(
@@ -139,17 +138,10 @@ def outgoing(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return kept
 
 
-def incoming(headers: Mapping[str, str], *, decoded: bool) -> dict[str, str]:
-    """The target's headers that the caller may see."""
-    dropped = _HOP | _named(headers) | {"set-cookie", "set-cookie2"}
-    if decoded:
-        dropped |= {"content-encoding"}
+def incoming(headers: Mapping[str, str]) -> dict[str, str]:
+    """The target's headers that the caller may see; the body is decoded by now."""
+    dropped = _HOP | _named(headers) | {"content-encoding", "set-cookie", "set-cookie2"}
     return {name: value for name, value in headers.items() if name not in dropped}
-
-
-def decodable(headers: Mapping[str, str]) -> bool:
-    """Whether every coding of the body is one that this hop reads."""
-    return DECODABLE.issuperset(codings(headers))
 
 
 def _named(headers: Mapping[str, str]) -> frozenset[str]:

@@ -1,0 +1,287 @@
+"""Every shape of a refusal on the wire becomes one clear error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway.errors import (
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from ai_gateway.upstream import errors
+from tests.upstream.fake import reply
+
+TEXT = "text/plain"
+PAGE = "<!DOCTYPE html><html><body>Sign in at https://sso.internal</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, {"object": "error", "message": "too long", "type": "x", "code": 400}, "too long"),
+        (400, {"error": {"message": "too long", "type": "x", "code": 400}}, "too long"),
+        (400, {"error": {"code": "400", "message": "bad param", "param": ""}}, "bad param"),
+        (400, {"error": "shape mismatch"}, "shape mismatch"),
+        (422, {"detail": [{"loc": ["body", "n"], "msg": "not an int"}]}, "not an int"),
+        (422, {"detail": [{"msg": "one"}, {"msg": "two"}]}, "one; two"),
+        (404, {"detail": "Not Found"}, "Not Found"),
+        (404, {"status": 404, "title": "Not Found", "detail": "Function unknown"}, "unknown"),
+        (404, "404 page not found", "404 page not found"),
+        (404, {"object": "error", "message": "no such model", "code": 404}, "no such model"),
+        (413, "", "refused the request."),
+        (400, {"error": {"message": "filtered", "code": "content_filter"}}, "filtered"),
+        (400, {}, "refused the request."),
+        (400, "[1, 2", "[1, 2"),
+    ],
+)
+def test_what_the_caller_did_is_the_callers(
+    ask: Any, upstream: Any, status: int, body: Any, said: str
+) -> None:
+    """400, 404, 413 and 422 pass on with their status and the upstream's words."""
+    data = body if isinstance(body, str) else json.dumps(body)
+    upstream.script(reply(data.encode(), status))
+    with pytest.raises(UpstreamRefused) as caught:
+        ask()
+    assert caught.value.status == status
+    assert said in caught.value.message
+    assert caught.value.message.startswith("The model meta/llama ")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_refused_credentials_are_the_gateways(ask: Any, upstream: Any, status: int) -> None:
+    """The caller never sees the upstream's 401 or 403, which are about the gateway's own token."""
+    upstream.script(reply({"error": {"message": "Incorrect API key provided"}}, status))
+    with pytest.raises(UpstreamError, match="refused the gateway's credentials") as caught:
+        ask(credentials={"token": "t0ken"})
+    assert caught.value.status == 502
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "passed"),
+    [
+        ({"retry-after": "7"}, {"retry-after": "7"}),
+        (
+            {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
+            {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
+        ),
+        ({"retry-after": "soon <script>"}, {}),
+        ({}, {}),
+    ],
+)
+def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -> None:
+    """A 429 stays one, and its Retry-After passes on if it is one."""
+    upstream.script(reply({"status": 429, "title": "Too Many Requests"}, 429, headers))
+    with pytest.raises(UpstreamRateLimited, match="Too Many Requests") as caught:
+        ask()
+    assert (caught.value.status, caught.value.headers) == (429, passed)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (503, "context deadline exceeded", UpstreamUnavailable),
+        (503, "pending request queue full", UpstreamUnavailable),
+        (503, "no healthy upstream", UpstreamUnavailable),
+        (
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: timeout",
+            UpstreamUnavailable,
+        ),
+        (502, "upstream connect error or disconnect/reset before headers", UpstreamUnavailable),
+        (529, '{"type":"error","error":{"message":"Overloaded"}}', UpstreamUnavailable),
+        (503, "", UpstreamUnavailable),
+        (504, "activator request timeout", UpstreamTimeout),
+        (504, "request timeout", UpstreamTimeout),
+        (504, "", UpstreamTimeout),
+        (408, "", UpstreamTimeout),
+        (500, '{"error":{"message":"EngineCore died","code":500}}', UpstreamError),
+        (502, PAGE, UpstreamError),
+        (418, "teapot", UpstreamError),
+        (999, "", UpstreamError),
+    ],
+)
+def test_failures_keep_their_kind(
+    ask: Any, upstream: Any, status: int, body: str, kind: type[UpstreamError]
+) -> None:
+    """A cold start is 503 or 504, whatever format says so; every other failure is 502."""
+    upstream.script(reply(body.encode(), status, {"retry-after": "3"}, TEXT))
+    with pytest.raises(UpstreamError) as caught:
+        ask()
+    assert type(caught.value) is kind
+    assert str(status) in caught.value.message
+    assert caught.value.headers == {"retry-after": "3"}
+    assert "sso.internal" not in caught.value.message
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(ask: Any, upstream: Any, status: int) -> None:
+    """A redirect, as a login proxy answers, is an error and leads nowhere."""
+    upstream.script(reply(b"", status, {"location": f"{upstream.origin}/login"}, "text/html"))
+    with pytest.raises(UpstreamError, match="redirect") as caught:
+        ask()
+    assert caught.value.status == 502
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "said"),
+    [
+        (PAGE.encode(), "text/html; charset=utf-8", "HTML page"),
+        (b"", "application/json", "empty body"),
+        (b"all fine", TEXT, "something where JSON was due"),
+        (b"[]", "application/json", "no object"),
+        (b"{}", "application/json", "without choices"),
+        (b'{"choices": {}}', "application/json", "without choices"),
+        (b'{"choices": []}', "application/json", "no choices"),
+        (b'{"choices": [3]}', "application/json", "without a message"),
+        (
+            b'{"choices": [{"finish_reason": "content_filter", "content_filter_offsets": {}}]}',
+            "application/json",
+            "content filter acted",
+        ),
+        (b'{"choices": [{"message": {"content": 5}}]}', "application/json", "no text"),
+        (b'{"choices": [{"message": {"content": NaN}}]}', "application/json", "JSON was due"),
+        (b'{"a":' * 300 + b"1" + b"}" * 300, "application/json", "JSON was due"),
+        (b"[" * 5000, "application/json", "JSON was due"),
+    ],
+)
+def test_success_that_is_none(
+    ask: Any, upstream: Any, body: bytes, content_type: str, said: str
+) -> None:
+    """Status 200 with anything but a chat completion is one clear error."""
+    upstream.script(reply(body, 200, None, content_type))
+    with pytest.raises(UpstreamError, match=said) as caught:
+        ask()
+    assert caught.value.status == 502
+
+
+def test_no_content_is_no_answer(ask: Any, upstream: Any) -> None:
+    """Status 202 with an empty object, as an asynchronous endpoint gives, is no completion."""
+    upstream.script(reply(b"{}", 202))
+    with pytest.raises(UpstreamError, match="without choices"):
+        ask()
+
+
+def test_a_long_answer_with_many_brackets_is_read(ask: Any, upstream: Any) -> None:
+    """Many small objects, as log probabilities are, are no nesting."""
+    choice = {"message": {"content": "ok"}, "logprobs": {"content": [{"t": []}] * 300}}
+    upstream.script(reply({"choices": [choice]}))
+    assert ask().text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ({"error": {"message": "m", "code": 400}}, UpstreamRefused, 400),
+        ({"error": {"message": "m", "code": "429"}}, UpstreamRateLimited, 429),
+        ({"object": "error", "message": "m", "code": 404}, UpstreamRefused, 404),
+        ({"error": {"message": "m", "code": "weird"}}, UpstreamError, 502),
+        ({"error": "m"}, UpstreamError, 502),
+        ({"object": "error", "message": "m"}, UpstreamError, 502),
+        ({"error": {"message": "m"}, "code": 503}, UpstreamUnavailable, 503),
+    ],
+)
+def test_an_error_under_status_200(
+    ask: Any, upstream: Any, body: Any, kind: type[UpstreamError], status: int
+) -> None:
+    """An error body that came with status 200 counts as the status that it names."""
+    upstream.script(reply(body))
+    with pytest.raises(UpstreamError, match="It said: m") as caught:
+        ask()
+    assert (type(caught.value), caught.value.status) == (kind, status)
+
+
+def test_a_null_error_is_none(ask: Any, upstream: Any) -> None:
+    """An answer with `error: null` beside its choices is an answer."""
+    upstream.script(reply({"error": None, "choices": [{"message": {"content": "ok"}}]}))
+    assert ask().text == "ok"
+
+
+def test_words_are_cut(ask: Any, upstream: Any) -> None:
+    """The upstream's words are cut to a length that is safe to pass on, on one line."""
+    upstream.script(reply({"error": {"message": "a\r\n\x1b[31mb\u200b" + "c" * 5000}}, 400))
+    with pytest.raises(UpstreamRefused) as caught:
+        ask()
+    said = caught.value.message.split("It said: ")[1]
+    assert said.startswith("a [31mbccc")
+    assert said.endswith("…")
+    assert len(said) == 300
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "You sent Authorization: Bearer s3cret/t0ken+x",
+        "key s3cret/t0ken+x is wrong",
+        "key s3cret%2Ft0ken%2Bx is wrong",
+        "key s3cret/\u200bt0ken+x is wrong",
+        "Basic dXNlcjpwYXNzd29yZA==",
+        "x" * 19_995 + "s3cret/t0ken+x",
+    ],
+)
+def test_an_echoed_token_is_scrubbed(ask: Any, upstream: Any, echo: str) -> None:
+    """An upstream that echoes the token does not get it to the caller, whole or in part."""
+    upstream.script(reply({"error": {"message": echo}}, 400))
+    with pytest.raises(UpstreamRefused) as caught:
+        ask(credentials={"token": "s3cret/t0ken+x"})
+    for part in ("s3cr", "t0ken", "dXNlcjpwYXNz"):
+        assert part not in caught.value.message
+
+
+def test_a_token_at_the_end_of_what_is_read_is_scrubbed() -> None:
+    """A token that the cut splits does not leave its first half behind."""
+    token = "abcdefghijklmnop"
+    text = "\x00" * (20_000 - 8) + token
+    assert errors.clean(text, token) == ""
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "detail", "code", "msg", "object", "choices"])
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    status=st.integers(100, 999),
+    headers=st.dictionaries(st.sampled_from(["content-type", "retry-after"]), st.text()),
+    body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()),
+    token=st.none() | st.text("abc/+=.", min_size=4),
+)
+def test_any_refusal_is_one_safe_error(
+    status: int, headers: dict[str, str], body: bytes, token: str | None
+) -> None:
+    """Any status, headers and body become one error with short, printable, tokenless words."""
+    found = errors.refusal("The model m", status, headers, body, token)
+    assert isinstance(found, UpstreamError)
+    assert 400 <= found.status < 600
+    assert found.status not in (401, 403)
+    assert len(found.message) < errors.WORDS + 200
+    assert found.message.isprintable()
+    if token is not None:
+        assert token not in found.message.split("It said: ")[-1]
+
+
+@given(JSON)
+def test_any_json_has_a_code_or_none(value: Any) -> None:
+    """The search for an error's code in a body takes any object."""
+    body = value if isinstance(value, dict) else {"error": value}
+    found = errors.code(body)
+    assert found is None or 400 <= found <= 599

@@ -1,6 +1,6 @@
 """CPU a call of ``Upstreams.complete`` on 32 threads, beside a bare ``httpx.Client``.
 
-    python benchmarks/upstream.py [--threads 32] [--calls 20000] [--url http://127.0.0.1:9901/v1]
+    python -m benchmarks.upstream [--threads 32] [--calls 20000] [--url http://127.0.0.1:9901/v1]
 
 Without ``--url`` it starts nginx on a free port with one canned chat completion, so that the
 client's own cost is all there is to see. The figure is user and system time of this process over
@@ -69,12 +69,10 @@ def upstream() -> Iterator[str]:
 
 def _await(port: int) -> None:
     for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+        time.sleep(0.05)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
     sys.exit("nginx did not start")
 
 

@@ -96,7 +96,7 @@ class Wire(httpcore.NetworkBackend):
         return self._stream
 
     def _connecting(self) -> float:
-        seconds = min(self._connect_by - self._monotonic(), self.left())
+        seconds = self._connect_by - self._monotonic()
         if seconds <= 0:
             raise httpcore.ConnectTimeout("connect")
         return seconds

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ BODY = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 
 @pytest.fixture
 def upstream() -> Iterator[FakeUpstream]:
+    """A scripted upstream over plain HTTP."""
     server = FakeUpstream()
     yield server
     server.close()
@@ -41,6 +43,7 @@ def over() -> Iterator[threading.Event]:
 
 @pytest.fixture
 def upstreams() -> Iterator[Upstreams]:
+    """The gateway's way to upstreams, in an empty environment."""
     ways = Upstreams(SystemClock(), {})
     yield ways
     ways.close()
@@ -67,6 +70,7 @@ class Authority:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority of this test run."""
     folder = tmp_path_factory.mktemp("certificates")
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _certificate("Test authority", ca_key.public_key(), "Test authority", ca_key, ca=True)
@@ -80,10 +84,20 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(folder / "ca.pem", folder / "server.pem")
 
 
+@pytest.fixture
+def secure(authority: Authority) -> Iterator[FakeUpstream]:
+    """A scripted upstream over TLS, as ``localhost``, trusted by nobody but ``authority``."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.certificate)
+    server = FakeUpstream(context)
+    yield server
+    server.close()
+
+
 def _certificate(
     subject: str, public: Any, issuer: str, signer: ec.EllipticCurvePrivateKey, *, ca: bool
 ) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     return (
         x509.CertificateBuilder()
@@ -91,8 +105,8 @@ def _certificate(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)

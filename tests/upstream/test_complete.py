@@ -100,7 +100,7 @@ def test_text(ask: Any, upstream: Any, message: dict[str, Any], text: str) -> No
 
 
 @pytest.mark.parametrize(("value", "simulated"), [("true", True), ("false", False), ("1", False)])
-def test_simulated(ask: Any, upstream: Any, value: str, simulated: bool) -> None:
+def test_simulated(ask: Any, upstream: Any, value: str, *, simulated: bool) -> None:
     """A reply is simulated exactly if its header says true."""
     upstream.script(reply(headers={"X-Gateway-Simulated": value}))
     assert ask().simulated is simulated
@@ -143,7 +143,7 @@ def test_codings(ask: Any, upstream: Any, coding: str, pack: Any) -> None:
 def test_broken_codings(ask: Any, upstream: Any, coding: str, data: bytes) -> None:
     """A body that cannot be decoded is one clear error."""
     upstream.script(reply(data, headers={"content-encoding": coding}))
-    with pytest.raises(UpstreamError, match="coding that was not asked for|broken .* body"):
+    with pytest.raises(UpstreamError, match=r"coding that was not asked for|broken .* body"):
         ask()
 
 

@@ -30,6 +30,8 @@ class Clock(SystemClock):
 
 
 def jwt(**claims: Any) -> str:
+    """An unsigned token with ``claims``."""
+
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
@@ -37,6 +39,7 @@ def jwt(**claims: Any) -> str:
 
 
 def write(path: Path, text: str, at: float) -> None:
+    """Write ``text`` as if at that time."""
     path.write_text(text)
     os.utime(path, (at, at))
 
@@ -60,8 +63,19 @@ def test_a_file_holds_a_token(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " \n", "{}", "{", '{"access_token": 5}', '{"access_token": ""}', "two words", "a\nb"]
-    + ["é", "x" * 70_000, '{"token": "hush"}'],
+    [
+        "",
+        " \n",
+        "{}",
+        "{",
+        '{"access_token": 5}',
+        '{"access_token": ""}',
+        "two words",
+        "a\nb",
+        "é",
+        "x" * 70_000,
+        '{"token": "hush"}',
+    ],
 )
 def test_a_file_without_a_usable_token(tmp_path: Path, text: str) -> None:
     """The error names the path, and nothing that is in the file."""

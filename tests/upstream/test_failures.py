@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import struct
 import threading
 import time
@@ -11,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import Upstreams
-from tests.upstream.fake import FakeUpstream, completion, drip, hang, reply, then_close
+from ai_gateway.upstream import Upstreams, errors
+from tests.upstream.fake import completion, drip, hang, reply, then_close
 
 
 def reset(connection: socket.socket, _received: Any) -> bool:
@@ -28,6 +28,7 @@ def reset(connection: socket.socket, _received: Any) -> bool:
 
 
 def closed_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -135,13 +136,21 @@ def test_a_slowly_reading_upstream_ends_at_the_deadline(
         assert time.monotonic() - started < 3
 
 
+def test_no_way_to_a_host() -> None:
+    """A connection that fails in no known way is 503, without the system's own words."""
+    error = httpx.ConnectError("[Errno 113] No route to host 10.0.0.1")
+    found = errors.failure("The model m", error, late=False, answering=False)
+    assert isinstance(found, UpstreamUnavailable)
+    assert found.message == "The model m cannot be reached: there is no connection to its host."
+
+
 def test_a_slow_connection(ask: Any) -> None:
     """A host that does not take connections is given up after timeout.connect."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         fillers = [socket.socket() for _ in range(8)]
         for filler in fillers:
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex(("127.0.0.1", port))
         with pytest.raises(UpstreamTimeout, match="connected to in time"):
             ask(url=f"http://127.0.0.1:{port}/v1", timeout={"connect": "200ms"})
@@ -172,15 +181,6 @@ def test_an_early_answer_to_a_large_request_is_heard(ask: Any, upstreams: Upstre
         assert caught.value.status == 413
         upstreams.close()
         thread.join(5)
-
-
-@pytest.fixture
-def secure(authority: Any) -> Any:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(authority.certificate)
-    server = FakeUpstream(context)
-    yield server
-    server.close()
 
 
 def test_tls_with_the_models_ca_file(ask: Any, secure: Any, authority: Any) -> None:

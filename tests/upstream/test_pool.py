@@ -29,10 +29,12 @@ class Clock(SystemClock):
 
 
 def pools(ways: Upstreams) -> list[Pool]:
+    """Every pool of connections."""
     return [transport.pool for transport in ways._transports._all()]
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether ``holds`` comes true within three seconds."""
     end = time.monotonic() + 3
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
@@ -68,16 +70,12 @@ def test_a_stale_connection_is_replaced(ask: Any, upstream: FakeUpstream, header
     assert upstream.connections == 2
 
 
-def silently_closing() -> Any:
-    return then_close(b"")
-
-
 def test_a_close_while_the_request_is_on_its_way_is_repeated(
     ask: Any, upstream: FakeUpstream
 ) -> None:
     """A kept connection that ends without a byte of an answer is replaced, once."""
     ask()
-    upstream.script(silently_closing())
+    upstream.script(then_close(b""))
     assert ask().text == "hello"
     assert len(upstream.requests) == 3
     assert upstream.connections == 2
@@ -86,7 +84,7 @@ def test_a_close_while_the_request_is_on_its_way_is_repeated(
 def test_it_is_repeated_only_once(ask: Any, upstream: FakeUpstream) -> None:
     """A fresh connection that ends without an answer is an error."""
     ask()
-    upstream.script(silently_closing(), silently_closing())
+    upstream.script(then_close(b""), then_close(b""))
     with pytest.raises(UpstreamError, match="without an answer"):
         ask()
     assert len(upstream.requests) == 3
@@ -94,7 +92,7 @@ def test_it_is_repeated_only_once(ask: Any, upstream: FakeUpstream) -> None:
 
 def test_a_fresh_connection_is_not_repeated(ask: Any, upstream: FakeUpstream) -> None:
     """Only a kept connection can have been closed by chance."""
-    upstream.script(silently_closing())
+    upstream.script(then_close(b""))
     with pytest.raises(UpstreamError, match="without an answer"):
         ask()
     assert len(upstream.requests) == 1

@@ -100,6 +100,8 @@ def _tick(judging: Judging, lease: Lease, summary: Summary) -> None:
     summary.given_up = outcomes["given_up"]
     summary.skipped_private = found.forbidden
     summary.pending = found.due + found.waiting - summary.scored - summary.given_up
+    if summary.judged < found.rows.num_rows:
+        log.warning("the judge is away, or the lease is lost: the rest waits for another tick")
     summary.held = not lease.renew()
     if not summary.held:
         _publish(judging, summary)
@@ -131,7 +133,6 @@ def _rows(judging: Judging, cases: Iterator[Case], lease: Lease) -> Iterator[dic
                 unanswered = 0 if row["error"] in _ANSWERED else unanswered + 1
                 yield row
             if unanswered >= max(_AWAY, width):
-                log.warning("the judge is away: the rest of the batch waits for another tick")
                 cases = iter(())
             if clock.monotonic() - renewed >= _RENEW:
                 renewed = clock.monotonic()

@@ -21,7 +21,7 @@ help: ## What there is.
 	@touch $@ .venv/run
 
 demo: .venv/run ## Simulator, gateway, judge and dashboard: ask six questions, see the scores move.
-	$(BIN)/python runner.py demo
+	$(BIN)/python runner.py demo $(KEEP)
 
 test: .venv/test ## The whole suite, offline.
 	$(BIN)/python -m pytest -q -n 2

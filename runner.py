@@ -8,18 +8,19 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import flask
+from tqdm import tqdm
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ai_gateway import cai, demo, errors, hosting, jobs, strictjson
+from ai_gateway import cai, demo, hosting, jobs
 from ai_gateway.arguments import parse
 from ai_gateway.contract import Event, Handler
-from ai_gateway.dispatch import Response, dispatch, problem
+from ai_gateway.dispatch import Response, dispatch, no_route, refused_early
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.load import Bundle, load
 from ai_gateway.manifest.model import Route
@@ -28,13 +29,11 @@ from ai_gateway.service import Service, Snapshot
 from ai_gateway.settings import Settings
 from ai_gateway.simulator import Simulator, variables
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
 
 def application(snapshot: Snapshot) -> flask.Flask:
     """The functions of one bundle as a Flask app."""
     app = flask.Flask("ai-gateway", static_folder=None)
+    app.url_map.merge_slashes = False  # it would redirect
     for route in snapshot.bundle.manifest.routes:
         view = _view(route, snapshot.bundle.handlers[route.name], snapshot)
         path = route.path.replace("{", "<").replace("}", ">")
@@ -74,18 +73,8 @@ def _view(route: Route, handler: Handler, snapshot: Snapshot) -> Callable[..., f
 
 
 def _no_route(error: HTTPException, snapshot: Snapshot) -> flask.Response:
-    request_id = new_id(snapshot.context.clock, snapshot.context.random)
-    path, method = flask.request.path[:200], flask.request.method
-    refusal: errors.GatewayError = errors.NotFound(f"There is no route {path}.")
-    if isinstance(error, MethodNotAllowed):
-        allowed = ", ".join(sorted(error.valid_methods or ()))
-        refusal = errors.MethodNotAllowed(
-            f"{path} takes {allowed}, not {method}.", headers={"allow": allowed}
-        )
-    elif error.code != errors.NotFound.status:
-        refusal = errors.internal_error(request_id)
-    response = problem(refusal)
-    return _flask(replace(response, headers={**response.headers, "x-request-id": request_id}))
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return _flask(no_route(flask.request.method, flask.request.path, allowed, snapshot))
 
 
 def _flask(response: Response) -> flask.Response:
@@ -96,27 +85,25 @@ def _flask(response: Response) -> flask.Response:
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class Current:
-    """The application in force. A request keeps the one that it began with."""
-
-    def __init__(self, app: flask.Flask) -> None:
-        self.app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one request."""
-        environ["PATH_INFO"] = f"/{environ['PATH_INFO'].lstrip('/')}"  # a base URL that ends in /
-        return self.app(environ, start_response)
-
-
 def serve(options: argparse.Namespace) -> int:
     """Answer requests until told to stop."""
     settings, bundle = _bundle(options)
+    served = hosting.ServerOptions(
+        host=options.host,
+        port=settings.port if options.port is None else options.port,
+        max_body=max(route.max_body for route in bundle.manifest.routes),
+        control=options.control,
+    )
+    if options.workers > 1 and options.control is None:
+        command = [sys.executable, *sys.argv]
+        return hosting.supervise(command, options.workers, served, ready=_ready)
     service = Service(settings, loopback=options.host in LOOPBACK)
     service.weights.start()
-    current = Current(application(service.snapshot(bundle)))
+    snapshot = service.snapshot(bundle)
+    current = hosting.Current(application(snapshot))
 
-    def swap(bundle: Bundle) -> None:
-        current.app = application(service.snapshot(bundle))
+    def swap(changed: Bundle) -> None:
+        current.app = application(service.snapshot(changed))
 
     reloader = Reloader(service, swap, workers=options.workers).start()
 
@@ -124,14 +111,13 @@ def serve(options: argparse.Namespace) -> int:
         reloader.stop()
         service.close()
 
-    largest = max(route.max_body for route in bundle.manifest.routes)
-    port = settings.port if options.port is None else options.port
     return hosting.serve(
         current,
-        hosting.ServerOptions(host=options.host, port=port, max_body=largest),
-        ready=lambda url: print(f"AI gateway at {url}", flush=True),
+        served,
+        ready=_ready if options.control is None else _silent,
         stopping=stopping,
         on_hangup=reloader.reload,
+        on_refused=partial(refused_early, snapshot),
     )
 
 
@@ -142,17 +128,12 @@ def job(options: argparse.Namespace) -> int:
     if wanted is None:
         names = ", ".join(job.name for job in bundle.manifest.jobs) or "none"
         sys.exit(f"There is no job {options.name!r}; routes.yaml has {names}.")
-    service = Service(settings)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    service = Service(settings, progress=partial(tqdm, unit="answer", disable=None))
     try:
-        while True:
-            service.weights.refresh()
-            code, reply = jobs.run(service, service.snapshot(bundle), wanted)
-            print(strictjson.dumps(reply.body).decode() if reply else "failed", flush=True)
-            if options.every is None or stop.wait(options.every):
-                return code
-            bundle = load(settings)[0] or bundle
+        show = partial(print, flush=True)
+        return jobs.keep_ticking(service, bundle, wanted, every=options.every, stop=stop, show=show)
     finally:
         service.close()
 
@@ -168,11 +149,24 @@ def check(options: argparse.Namespace) -> int:
 
 def simulate(options: argparse.Namespace) -> int:
     """The stand-in Inference Service, in the foreground."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     simulator = Simulator(port=options.port)
     for name, value in variables(simulator.url).items():
-        print(f"export {name}={shlex.quote(value)}", flush=True)
+        _say(f"export {name}={shlex.quote(value)}")
     simulator.serve_forever()
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _ready(url: str) -> None:
+    _say(f"AI gateway at {url}")
+
+
+def _silent(_url: str) -> None:
+    """One of several workers: the supervisor says it for all."""
 
 
 def _bundle(options: argparse.Namespace) -> tuple[Settings, Bundle]:
@@ -191,9 +185,9 @@ def _bundle(options: argparse.Namespace) -> tuple[Settings, Bundle]:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     commands = {"serve": serve, "job": job, "check": check, "simulate": simulate, "demo": demo.run}
-    options = parse(commands, Path(__file__).parent, arguments)
+    command = parse(commands, Path(__file__).parent, arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return options.command(options)
+    return command()
 
 
 if __name__ == "__main__":

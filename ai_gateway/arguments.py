@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ai_gateway.manifest.units import duration
@@ -13,8 +14,8 @@ Command = Callable[[argparse.Namespace], int]
 
 def parse(
     commands: Mapping[str, Command], bundle: Path, arguments: Sequence[str] | None
-) -> argparse.Namespace:
-    """The options of one command; ``options.command`` is what runs it."""
+) -> Callable[[], int]:
+    """What runs the command that ``arguments`` name, with its options."""
     parser = argparse.ArgumentParser(
         "runner.py", description="Host the functions of a bundle, or run one of its jobs."
     )
@@ -31,13 +32,17 @@ def parse(
         command = named.add_parser(name, help=summary, description=summary, parents=[shared])
         command.set_defaults(command=commands[name])
         add(command)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    return partial(options.command, options)
 
 
 def _serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     command.add_argument("--port", type=_port, help="default: $CDSW_APP_PORT, else 8080")
     command.add_argument("--workers", type=_count, default=1, help="processes; default: 1")
+    # How a supervisor starts each of several workers.
+    command.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    command.add_argument("--control", type=int, help=argparse.SUPPRESS)
 
 
 def _job(command: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ It knows no web framework: an Event goes in, a Response comes out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,18 @@ import pydantic
 
 from ai_gateway import strictjson
 from ai_gateway.contract import Event, Handler, Reply
-from ai_gateway.errors import GatewayError, TooLarge, internal_error
+from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, TooLarge, internal_error
+from ai_gateway.ids import new_id
+from ai_gateway.manifest.model import Route
 
 if TYPE_CHECKING:
+    from ai_gateway.hosting import Refusal
     from ai_gateway.service import Snapshot
 
 log = logging.getLogger(__name__)
 
+#: What a request is counted under that met no route.
+NOWHERE = Route(path="/", name="none")
 _JSON = {"content-type": "application/json"}
 
 
@@ -48,6 +53,39 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
         response = _refused(event, internal_error(event.request_id), snapshot)
     _count(event, response, snapshot)
     return replace(response, headers={**response.headers, "x-request-id": event.request_id})
+
+
+def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
+    """Count and record a request that the server refused before any function saw it."""
+    routes = snapshot.bundle.manifest.routes
+    route = next((route for route in routes if route.path == refusal.path), NOWHERE)
+    clock = snapshot.context.clock
+    event = Event(
+        request_id=refusal.request_id,
+        route=route,
+        method=refusal.method,
+        path=refusal.path,
+        received_at=clock.now(),
+        started=clock.monotonic(),
+    )
+    snapshot.gateway.refuse(event, refusal.error)
+    _count(event, problem(refusal.error), snapshot)
+
+
+def no_route(
+    method: str, path: str, allowed: Collection[str] | None, snapshot: Snapshot
+) -> Response:
+    """The response where no route takes ``method`` on ``path``; ``allowed`` says which it takes."""
+    error: GatewayError = NotFound(f"There is no route {path[:200]}.")
+    if allowed:
+        methods = ", ".join(sorted(allowed))
+        error = MethodNotAllowed(
+            f"{path[:200]} takes {methods}, not {method}.", headers={"allow": methods}
+        )
+    response = problem(error)
+    request_id = new_id(snapshot.context.clock, snapshot.context.random)
+    snapshot.context.metrics.requests.labels(NOWHERE.name, str(response.status)).inc()
+    return replace(response, headers={**response.headers, "x-request-id": request_id})
 
 
 def _limit(event: Event, snapshot: Snapshot) -> None:

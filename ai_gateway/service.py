@@ -10,7 +10,7 @@ from ai_gateway.access.limits import Limits
 from ai_gateway.answer.gateway import Gateway
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock, SystemClock
-from ai_gateway.contract import Context
+from ai_gateway.contract import Context, Progress, silent
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
@@ -36,6 +36,7 @@ class Service:
     loopback: bool = True
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
+    progress: Progress = silent
     records: Records = field(init=False)
     weights: Weights = field(init=False)
     upstreams: Upstreams = field(init=False)
@@ -75,6 +76,7 @@ class Service:
             answer=gateway.answer,
             clock=self.clock,
             random=self.random,
+            progress=self.progress,
         )
         identity = Identity.of(self.settings, loopback=self.loopback)
         return Snapshot(bundle, context, gateway, identity)

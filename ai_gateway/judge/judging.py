@@ -22,7 +22,6 @@ from ai_gateway.judge.verdict import MAX_REASON, Verdict, VerdictError, parse
 from ai_gateway.manifest.model import Judge, Route, Routing
 
 MAX_TEXT: Final = 20_000  # characters of a question, and of an answer, that a judge is shown
-MAX_TOKENS: Final = 512  # of the judge's reply
 MAX_WAIT: Final = 3600.0  # seconds between two attempts at most
 INVALID: Final = "invalid_verdict"  # the error of a reply that ``verdict.parse`` refuses
 
@@ -88,7 +87,7 @@ class Judging:
             caller=Caller(id="judge-tick", scheme="job", tenant=record["tenant"]),
         )
         messages = [{"role": "user", "content": filled}]
-        body = {"messages": messages, "temperature": 0, "max_tokens": MAX_TOKENS}
+        body = {"messages": messages, "temperature": 0, "max_tokens": self.judge.max_tokens}
         return Call(event, surface="judge", body=body, model=model)
 
     def _failure(self, case: Case, error: str, reason: str) -> dict[str, Any]:

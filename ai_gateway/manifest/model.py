@@ -148,6 +148,7 @@ class Judge(Closed):
     backoff: Duration = Field(30.0, description="Before the second attempt; doubles each time.")
     batch: int = Field(1000, ge=1, description="Answers a tick; more are sampled at random.")
     lookback: Duration = Field(7 * 86400.0, description="How old an answer may be.")
+    max_tokens: int = Field(1024, ge=16, description="Of the judge's reply, its reasoning too.")
     window: int = Field(200, ge=1, description="A model's score is of its newest so many answers.")
 
 

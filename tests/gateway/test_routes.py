@@ -26,7 +26,7 @@ def test_the_small_functions_answer(start) -> None:
 
 
 def test_every_route_denies_who_comes_without_a_key(start) -> None:
-    """Nothing but the five open routes of the default bundle answers without a credential."""
+    """Nothing but the open routes of the default bundle answers without a credential."""
     gateway = start()
     for route in gateway.snapshot.bundle.manifest.routes:
         reply = gateway.client.open(route.path, method=route.methods[0])

@@ -27,7 +27,6 @@ def test_every_field_of_the_summary_stands_on_the_page():
 def test_the_pages_numbers_are_the_codes():
     """Bounds that the page names."""
     assert f"{judging.MAX_TEXT:,} characters" in PAGE
-    assert f"{judging.MAX_TOKENS} tokens" in PAGE
     assert f"`{judging.INVALID}`" in PAGE
     assert f"lease `{tick.LEASE}`" in PAGE
 

@@ -103,7 +103,7 @@ def test_judging_goes_the_one_way_to_a_model(world):
     route = call.event.route
     assert (call.surface, call.model, call.event.method) == ("judge", "judge", "TICK")
     assert (route.guardrails, route.privacy, route.routing.models) == ((), "none", ("judge",))
-    assert (call.body["temperature"], call.body["max_tokens"]) == (0, 512)
+    assert (call.body["temperature"], call.body["max_tokens"]) == (0, 1024)
     assert call.event.caller.tenant == "acme"
 
 

@@ -1,0 +1,27 @@
+"""docs/upstreams.md names what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ai_gateway.manifest.model import Credentials, Model, Timeout
+
+PAGE = Path(__file__).parents[2] / "docs" / "upstreams.md"
+
+
+@pytest.mark.parametrize(
+    "name", [*Model.model_fields, *Credentials.model_fields, *Timeout.model_fields]
+)
+def test_every_setting_is_documented(name: str) -> None:
+    """Each field of a model, its credentials and its timeouts stands on the page."""
+    assert name in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"]
+)
+def test_every_variable_is_documented(name: str) -> None:
+    """Each variable that is read stands on the page."""
+    assert f"`{name}`" in PAGE.read_text(encoding="utf-8")

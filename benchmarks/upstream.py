@@ -119,8 +119,13 @@ def compare(url: str, threads: int, calls: int) -> None:
     upstreams = Upstreams(clock, {})
     limits = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
     with httpx.Client(limits=limits, timeout=30, trust_env=False) as client:
-        ours = lambda: upstreams.complete(model, BODY, clock.monotonic() + 30)  # noqa: E731
-        bare = lambda: client.post(f"{url}/chat/completions", json=BODY).json()  # noqa: E731
+
+        def ours() -> object:
+            return upstreams.complete(model, BODY, clock.monotonic() + 30)
+
+        def bare() -> object:
+            return client.post(f"{url}/chat/completions", json=BODY).json()
+
         for count in (1, threads):
             measure(f"Upstreams.complete, {count} thr.", ours, count, calls)
             measure(f"httpx.Client, {count} thr.", bare, count, calls)

@@ -6,7 +6,7 @@ It knows no web framework: an Event goes in, a Response comes out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
 
 
 def no_route(
-    method: str, path: str, allowed: Collection[str] | None, snapshot: Snapshot
+    method: str, path: str, allowed: Iterable[str] | None, snapshot: Snapshot
 ) -> Response:
     """The response where no route takes ``method`` on ``path``; ``allowed`` says which it takes."""
     error: GatewayError = NotFound(f"There is no route {path[:200]}.")

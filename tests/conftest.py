@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from flask.testing import FlaskClient
 
+from ai_gateway.hosting import Current
 from ai_gateway.manifest.load import load
 from ai_gateway.records import to_rows
 from ai_gateway.service import Service, Snapshot
@@ -94,7 +95,9 @@ def start(tmp_path, simulator):
         service = Service(settings, random=Random(1))
         services.append(service)
         snapshot = service.snapshot(found)
-        return Gateway(service, snapshot, application(snapshot).test_client(), simulator)
+        app = application(snapshot)
+        app.wsgi_app = Current(app.wsgi_app)  # type: ignore[method-assign] # as the server calls it
+        return Gateway(service, snapshot, app.test_client(), simulator)
 
     yield run
     for service in services:

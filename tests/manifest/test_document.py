@@ -228,15 +228,15 @@ names: [1]
         "text:5: shapes.0.radius: found -1, wanted greater than 0",
         (
             f"text:7: shapes.1.side: found '{'x' * 56}..., wanted a valid number, unable to parse"
-            " string as a number, or a valid list"
+            " string as a number, or a list"
         ),
         "text:9: shapes.1.corners.a.radius: found nothing, wanted a value, as it is required",
         "text:9: shapes.1.corners.a.radus: found the unknown key 'radus', wanted 'radius'",
         "text:8: shapes.1.sides: found the unknown key 'sides', wanted 'side'",
         "text:10: shapes.2.kind: found 'triangle', wanted one of 'circle', 'square'",
         "text:11: shapes.3.kind: found nothing, wanted a value, as it is required",
-        "text:12: shapes.4: found 5, wanted a valid dictionary or object to extract fields from",
-        "text:13: names: found a list of 1, wanted a valid dictionary",
+        "text:12: shapes.4: found 5, wanted a mapping",
+        "text:13: names: found a list of 1, wanted a mapping",
         "text:2: versoin: found the unknown key 'versoin', wanted 'version'",
     ]
 

@@ -169,8 +169,3 @@ def to_rows(table: pa.Table) -> list[dict[str, Any]]:
         table = table.set_column(index, name, table[name].cast(pa.int64()))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
-
-
-def release_memory() -> None:
-    """Give back to the system what encoding needed: it works for a moment, then idles."""
-    pa.default_memory_pool().release_unused()

@@ -79,7 +79,7 @@ class Mover:
         self.fault = f"{what}: {reason}"
 
     def _move(self, segment: Segment) -> None:
-        from ai_gateway.records import encoding
+        from ai_gateway.records import encoding, tables
         from ai_gateway.records.schema import TABLES
 
         decoded = encoding.decode(segment.read())
@@ -90,7 +90,7 @@ class Mover:
         self._set_aside(segment, decoded.bad + decoded.unknown)
         self._ahead.done(segment)
         self._count(segment, decoded)
-        encoding.release_memory()
+        tables.release_memory()
 
     def _set_aside(self, segment: Segment, lines: list[bytes]) -> None:
         if lines:

@@ -12,7 +12,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -32,16 +31,6 @@ log = logging.getLogger(__name__)
 _ATTEMPTS: Final = 10
 Result = TypeVar("Result")
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Some columns of all rows of some files, repeated rows included, each at its place."""
-
-    files: tuple[Entry, ...]
-    #: The place of each file's first row, and behind the last the number of rows.
-    starts: tuple[int, ...]
-    table: pa.Table
 
 
 class Reader:
@@ -100,22 +89,13 @@ class Reader:
             date for before, mark, date in folders if mark and not before and first <= date <= last
         ]
 
-    def rows(
-        self,
-        name: Table,
-        files: Sequence[Entry],
-        columns: Sequence[str],
-        present: str | None = None,
-    ) -> Rows:
-        """``columns`` of ``files``; ``present`` adds a column: has the column so named a value?"""
-        parts = self.each(lambda entry: self.read(name, entry, columns, present), files)
-        starts = tuple(itertools.accumulate((part.num_rows for part in parts), initial=0))
-        return Rows(tuple(files), starts, _concat(name, columns, parts, present))
-
     def read(
         self, name: Table, entry: Entry, columns: Sequence[str], present: str | None = None
     ) -> pa.Table:
-        """As ``rows``, of one file; one that is broken counts as empty."""
+        """``columns`` of a file, null where it lacks them; one that is broken counts as empty.
+
+        ``present`` adds a column of that name: whether the column it names has a value.
+        """
         key = (entry.path, *columns, present)
         found = self._cache.get(key)
         if found is None:
@@ -168,13 +148,16 @@ class Reader:
     ) -> pa.Table:
         spec = TABLES[name]
         needed = sorted({spec.key, spec.time, *(column for column, _, _ in conditions)})
-        rows = self.rows(name, self.day(name, date), needed)
-        places = pc.indices_nonzero(tables.mask(rows.table, conditions))
-        places = tables.drop(places, tables.repeated(rows.table[spec.key].take(places)))
-        times = rows.table[spec.time].take(places)
-        order = pc.sort_indices(times, sort_keys=[("", "descending")])[:limit]
+        files = self.day(name, date)
+        parts = self.each(lambda entry: self.read(name, entry, needed), files)
+        starts = list(itertools.accumulate((part.num_rows for part in parts), initial=0))
+        rows = _concat(name, needed, parts)
+        places = pc.indices_nonzero(tables.mask(rows, conditions))
+        places = tables.drop(places, tables.repeated(rows[spec.key].take(places)))
+        order = pc.sort_indices(rows[spec.time].take(places), sort_keys=[("", "descending")])
+        newest = places.take(order[:limit]).to_pylist()
         with_time = list(dict.fromkeys([*columns, spec.time]))
-        found = self.fetch(name, rows, places.take(order).to_pylist(), with_time)
+        found = self.fetch(name, files, starts, newest, with_time)
         return found.sort_by([(spec.time, "descending")]).select(columns)
 
     def last(self, name: Table, entry: Entry) -> pa.Table:
@@ -184,18 +167,24 @@ class Reader:
         return found.filter(pc.equal(times, pc.max(times)))
 
     def fetch(
-        self, name: Table, rows: Rows, places: Iterable[int], columns: Sequence[str]
+        self,
+        name: Table,
+        files: Sequence[Entry],
+        starts: Sequence[int],
+        places: Iterable[int],
+        columns: Sequence[str],
     ) -> pa.Table:
         """``columns`` of the rows at ``places``, in the order of their places.
 
+        A place counts the rows of all ``files``; ``starts`` holds that of each file's first row.
         Reads no more than the row groups that hold them.
         """
         chosen: dict[int, list[int]] = {}
         for place in sorted(places):
-            file = bisect.bisect_right(rows.starts, place) - 1
-            chosen.setdefault(file, []).append(place - rows.starts[file])
+            file = bisect.bisect_right(starts, place) - 1
+            chosen.setdefault(file, []).append(place - starts[file])
         parts = self.each(
-            lambda file: self._pick(name, rows.files[file], chosen[file], columns), list(chosen)
+            lambda file: self._pick(name, files[file], chosen[file], columns), list(chosen)
         )
         return _concat(name, columns, parts)
 
@@ -224,7 +213,7 @@ class Reader:
         """``work`` on each of ``items``, several at once; results in their order."""
         if len(items) <= 1:
             return [work(item) for item in items]
-        with ThreadPoolExecutor(min(self.objects.readers, len(items))) as pool:
+        with ThreadPoolExecutor(self.objects.readers) as pool:
             return list(pool.map(work, items))
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Final, TypeVar
@@ -16,7 +17,7 @@ from ai_gateway.records.schema import TABLES, Table
 #: (column, operator, value): ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``.
 #: A null equals None and differs from every value; it is neither less nor greater than one.
 Condition = tuple[str, str, Any]
-Rows = TypeVar("Rows", pa.Table, pa.Array)
+Rows = TypeVar("Rows", pa.Table, pa.Array, pa.ChunkedArray)
 
 
 def _equal(column: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:
@@ -76,8 +77,14 @@ def distinct(table: pa.Table, key: str) -> pa.Table:
     return drop(table, repeated(table[key]))
 
 
+def chunks(kind: pa.DataType, parts: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray:
+    """``parts`` one behind another; there may be none."""
+    arrays = [part.chunks if isinstance(part, pa.ChunkedArray) else [part] for part in parts]
+    return pa.chunked_array(itertools.chain.from_iterable(arrays), kind)
+
+
 def drop(rows: Rows, places: Sequence[int]) -> Rows:
-    """``rows`` (a table or an array) without those at ``places``."""
+    """``rows`` (of a table or an array) without those at ``places``."""
     if not places:
         return rows
     numbers = pa.array(range(len(rows)), pa.int64())
@@ -151,3 +158,8 @@ def _null_count(chunk: pq.ColumnChunkMetaData) -> int | None:
     statistics = chunk.statistics
     known = statistics is not None and statistics.has_null_count
     return statistics.null_count if known else None
+
+
+def release_memory() -> None:
+    """Give back to the system what Arrow's pool keeps for later."""
+    pa.default_memory_pool().release_unused()

@@ -6,6 +6,7 @@ read with their texts, and of their files only the row groups that hold them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -15,13 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ai_gateway.records import tables
-from ai_gateway.records.reading import Reader, Rows
-from ai_gateway.records.schema import REQUESTS
+from ai_gateway.records.objects import Entry
+from ai_gateway.records.reading import Reader
+from ai_gateway.records.schema import REQUESTS, SCORES
+from ai_gateway.records.tables import Condition
 
-#: The gateway's own calls, and what no model answered.
-NOT_JUDGED: Final = ("judge", "proxy")
 _IDS: Final = ("request_id", "received_at", "surface", "status", "privacy")
-_OK: Final = 200
+_SCORES: Final = ("request_id", "prompt", "outcome", "attempt", "retry_at")
+#: Answers of a model: neither the judge's own calls nor what a target answered.
+_ANSWERED: Final[list[Condition]] = [
+    ("status", "==", 200),
+    ("surface", "not in", ["judge", "proxy", None]),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,27 @@ class _Judged:
     """What the scores say: who is done, who has to wait, and the attempts of all that failed."""
 
     done: pa.ChunkedArray
-    waiting: pa.Array
+    waiting: pa.ChunkedArray
     attempts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Answers with their places among all rows of ``files``; some may be there twice."""
+
+    places: pa.ChunkedArray
+    ids: pa.ChunkedArray
+
+    def less(self, ids: pa.ChunkedArray) -> _Answers:
+        """Those whose request is not among ``ids``."""
+        if not len(ids) or not len(self.ids):
+            return self
+        rest = pc.invert(pc.is_in(self.ids, value_set=ids))
+        return _Answers(self.places.filter(rest), self.ids.filter(rest))
+
+    def once(self) -> pa.ChunkedArray:
+        """The places, of each answer the first one."""
+        return tables.drop(self.places, tables.repeated(self.ids))
 
 
 def unjudged(
@@ -69,36 +94,44 @@ def unjudged(
     def attempt() -> Unjudged:
         judged = _judged(reader, prompt, since, now)
         files = reader.files("requests", since)
-        answers = reader.rows("requests", files, _IDS, present="output")
-        open_answers = _answered(answers.table, since)
-        forbidden = _less(answers, _places(answers, open_answers, "!="), judged.done)
-        candidates = _less(answers, _places(answers, open_answers, "=="), judged.done)
-        due = _less(answers, candidates, judged.waiting)
+        starts, allowed, forbidden = _answers(reader, files, since)
+        tables.release_memory()
+        candidates = allowed.less(judged.done)
+        due = candidates.less(judged.waiting).once()
         drawn = random.sample(range(len(due)), min(limit, len(due)))
         places = due.take(pa.array(drawn, pa.int64())).to_pylist()
         wanted = dict.fromkeys(["request_id", *(columns or REQUESTS.names)])
-        rows = reader.fetch("requests", answers, places, list(wanted))
+        rows = reader.fetch("requests", files, starts, places, list(wanted))
         return Unjudged(
             rows=_numbered(rows, judged.attempts),
             probability=len(drawn) / len(due) if len(due) else 1.0,
             due=len(due),
-            waiting=len(candidates) - len(due),
-            forbidden=len(forbidden),
+            waiting=len(candidates.once()) - len(due),
+            forbidden=len(forbidden.less(judged.done).once()),
         )
 
     return reader.steady(attempt)
 
 
 def _judged(reader: Reader, prompt: str, since: float, now: float) -> _Judged:
-    """A score is younger than its request, so that ``since`` bounds both."""
-    of_prompt = [("prompt", "==", prompt)]
-    columns = ["request_id", "outcome", "attempt", "retry_at"]
-    scores = reader.scan("scores", columns, since=since, where=of_prompt)
-    ended = tables.mask(scores, [("outcome", "in", ["scored", "given_up"])])
-    failed = scores.filter(pc.invert(ended))
+    """A score is younger than its request, so that ``since`` bounds both.
+
+    A score that is there twice does no harm, so that their keys are not read.
+    """
+
+    def one(entry: Entry) -> tuple[pa.ChunkedArray, pa.Table]:
+        scores = reader.read("scores", entry, _SCORES)
+        scores = scores.filter(tables.mask(scores, [("prompt", "==", prompt)]))
+        ended = tables.mask(scores, [("outcome", "in", ["scored", "given_up"])])
+        failed = scores.filter(tables.mask(scores, [("outcome", "==", "failed")]))
+        return scores["request_id"].filter(ended), failed
+
+    found = reader.each(one, reader.files("scores", since))
+    empty = SCORES.empty_table().select(_SCORES)
+    failed = pa.concat_tables([empty, *(table for _, table in found)])
     waiting = failed.filter(tables.mask(failed, [("retry_at", ">", tables.moment(now))]))
     return _Judged(
-        done=scores["request_id"].filter(ended),
+        done=tables.chunks(pa.string(), [done for done, _ in found]),
         waiting=waiting["request_id"],
         attempts=_attempts(failed),
     )
@@ -112,31 +145,37 @@ def _attempts(failed: pa.Table) -> dict[str, int]:
     return attempts
 
 
-def _answered(ids: pa.Table, since: float) -> pa.ChunkedArray:
-    conditions = [
-        ("status", "==", _OK),
-        ("surface", "not in", [*NOT_JUDGED, None]),
-        ("received_at", ">=", tables.moment(since)),
+def _answers(
+    reader: Reader, files: Sequence[Entry], since: float
+) -> tuple[list[int], _Answers, _Answers]:
+    """Where each file's rows start, the answers that may be read, and those that may not."""
+
+    def one(entry: Entry) -> tuple[int, _Answers, _Answers]:
+        rows = reader.read("requests", entry, _IDS, present="output")
+        answered = tables.mask(rows, [*_ANSWERED, *tables.between("received_at", since, None)])
+        full = tables.mask(rows, [("privacy", "==", "full")])
+        allowed = pc.and_(pc.and_(answered, full), rows["present"])
+        forbidden = pc.and_(answered, pc.invert(full))
+        return rows.num_rows, _pick(rows, allowed), _pick(rows, forbidden)
+
+    found = reader.each(one, files)
+    starts = list(itertools.accumulate((rows for rows, _, _ in found), initial=0))
+    allowed = _shifted(starts, [answers for _, answers, _ in found])
+    return starts, allowed, _shifted(starts, [answers for _, _, answers in found])
+
+
+def _pick(rows: pa.Table, chosen: pa.ChunkedArray) -> _Answers:
+    return _Answers(pc.indices_nonzero(chosen), rows["request_id"].filter(chosen))
+
+
+def _shifted(starts: Sequence[int], parts: Sequence[_Answers]) -> _Answers:
+    """One whole of the files' answers."""
+    places = [
+        pc.add(pc.cast(part.places, pa.int64()), start)
+        for start, part in zip(starts, parts, strict=False)
     ]
-    return tables.mask(ids, conditions)
-
-
-def _places(answers: Rows, answered: pa.ChunkedArray, operator: str) -> pa.Array:
-    """The places of the answers that are (``==``) or are not (``!=``) kept in full, each once."""
-    full = tables.mask(answers.table, [("privacy", operator, "full")])
-    if operator == "==":
-        full = pc.and_(full, answers.table["present"])
-    places = pc.indices_nonzero(pc.and_(answered, full))
-    ids = answers.table["request_id"].take(places)
-    return tables.drop(places, tables.repeated(ids))
-
-
-def _less(answers: Rows, places: pa.Array, ids: pa.ChunkedArray) -> pa.Array:
-    """``places`` without those whose request is among ``ids``."""
-    if not len(ids):
-        return places
-    known = pc.is_in(answers.table["request_id"].take(places), value_set=ids)
-    return places.filter(pc.invert(known.combine_chunks()))
+    ids = [part.ids for part in parts]
+    return _Answers(tables.chunks(pa.int64(), places), tables.chunks(pa.string(), ids))
 
 
 def _numbered(rows: pa.Table, attempts: dict[str, int]) -> pa.Table:

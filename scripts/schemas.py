@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ai_gateway.guardrails.schema import schema as policy_schema
 from ai_gateway.manifest.model import Manifest
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ def routes_schema() -> str:
 def main() -> None:
     """Write each file."""
     (ROOT / "routes.schema.json").write_text(routes_schema(), encoding="utf-8")
+    policies = ROOT / "policies" / "policy.schema.json"
+    policies.write_text(policy_schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":

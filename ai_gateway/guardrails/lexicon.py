@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from ai_gateway.guardrails.normalise import words_of
 
-Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+def _says_something(phrase: str) -> str:
+    if not words_of(phrase):
+        raise ValueError("a phrase with a letter or a digit in it")
+    return phrase
+
+
+Phrase = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_says_something),
+]
 
 
 class Lexicon:
@@ -25,12 +36,11 @@ class Lexicon:
         self._longer: dict[tuple[str, ...], list[tuple[list[str], str]]] = {}
         split = [(words_of(phrase), name) for name in phrases for phrase in phrases[name]]
         for words, name in split:
-            for first in words[:1]:
-                alone = self._by_first.setdefault(first, [])
-                if len(words) == 1:
-                    alone.append(name)
-                else:
-                    self._longer.setdefault((first, words[1]), []).append((words, name))
+            alone = self._by_first.setdefault(words[0], [])
+            if len(words) == 1:
+                alone.append(name)
+            else:
+                self._longer.setdefault((words[0], words[1]), []).append((words, name))
         self.vocabulary = frozenset(word for words, _ in split for word in words)
 
     def occurrences(self, words: Sequence[str]) -> Iterator[tuple[str, int, int]]:

@@ -62,10 +62,15 @@ class Normalised:
         origin = origins(self.source)
         pattern = _pattern(self._folded)
         return [
-            (origin[match.start()], origin[match.end() - 1] + 1)
+            (origin[match.start()], origin[match.start() + _length(match[0]) - 1] + 1)
             for start, stop in _slices(self._folded)
             for match in pattern.finditer(self._folded, start, stop)
         ]
+
+
+def _length(token: str) -> int:
+    """Without the punctuation that may stand for letters within a word, but ends a sentence."""
+    return len(token.rstrip("!|@")) or len(token)
 
 
 def _tokens(folded: str) -> Iterator[list[str]]:

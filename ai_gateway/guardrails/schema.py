@@ -1,9 +1,8 @@
-"""``python -m ai_gateway.guardrails.schema > policies/policy.schema.json``."""
+"""``policies/policy.schema.json``: what editors complete and check policy files with."""
 
 from __future__ import annotations
 
 import json
-import sys
 
 from ai_gateway.guardrails.policy import Policy
 
@@ -11,7 +10,3 @@ from ai_gateway.guardrails.policy import Policy
 def schema() -> str:
     """The JSON Schema of a policy file, as the file holds it."""
     return json.dumps(Policy.model_json_schema(), indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(schema())

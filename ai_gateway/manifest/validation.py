@@ -51,18 +51,26 @@ def _merge(problems: list[Problem]) -> Problem:
 def _problems(
     document: Document, model: type[pydantic.BaseModel], details: list[ErrorDetails]
 ) -> Iterator[Problem]:
+    schema = model.model_json_schema()
+    failed = [detail["loc"] for detail in details]
     for detail in details:
-        location, kind = detail["loc"], detail["type"]
-        known = document.known(location)
+        location, node = _locate(schema, detail["loc"])
+        known, kind = document.known(location), detail["type"]
         if kind == "extra_forbidden":
             found = f"the unknown key {str(location[-1])[:40]!r}"
-            yield document.problem(known, found, _known_key(model, location))
+            yield document.problem(known, found, _known_key(str(location[-1]), node))
         elif kind == "missing":
-            yield document.problem((*known, location[-1]), "nothing", "a value, as it is required")
+            place = (*document.known(location[:-1]), location[-1])
+            yield document.problem(place, "nothing", "a value, as it is required")
         elif kind.startswith("union_tag"):
             yield _unknown_tag(document, known, detail["ctx"])
-        else:
-            yield document.problem(known, document.found(known), _wanted(detail["msg"]))
+        elif kind != "too_short" or not _has_failed_items(detail["loc"], failed):
+            yield document.problem(known, document.found(known), _wanted(detail))
+
+
+def _has_failed_items(location: Location, failed: list[Location]) -> bool:
+    """Pydantic counts only the items that fit, and then finds the list too short."""
+    return any(len(at) > len(location) and at[: len(location)] == location for at in failed)
 
 
 def _unknown_tag(document: Document, known: Location, context: dict[str, Any]) -> Problem:
@@ -70,40 +78,66 @@ def _unknown_tag(document: Document, known: Location, context: dict[str, Any]) -
     location = (*known, context["discriminator"].strip("'"))
     if "tag" not in context:
         return document.problem(location, "nothing", "a value, as it is required")
-    return document.problem(
-        location, document.found(location), f"one of {context['expected_tags']}"
-    )
+    wanted = f"one of {context['expected_tags']}"
+    return document.problem(location, document.found(location), wanted)
 
 
-def _wanted(message: str) -> str:
-    for opening in ("Value error, ", "Assertion failed, ", "Input should be "):
-        message = message.removeprefix(opening)
-    return message
+#: How messages open, and what an operator calls it.
+_WORDING = {
+    "Value error, ": "",
+    "Assertion failed, ": "",
+    "Input should be a valid dictionary": "a mapping",
+    "Input should be a valid tuple": "a list",
+    "Input should be a valid list": "a list",
+    "Input should be ": "",
+}
 
 
-def _known_key(model: type[pydantic.BaseModel], location: Location) -> str:
-    names = _keys(model.model_json_schema(), location[:-1])
-    near = difflib.get_close_matches(str(location[-1])[:100], names, n=1)
+def _wanted(detail: ErrorDetails) -> str:
+    if detail["type"] in {"too_short", "too_long"}:
+        bound, count = next(item for item in detail["ctx"].items() if item[0].endswith("_length"))
+        return f"at {'least' if bound.startswith('min') else 'most'} {count} of them"
+    for opening, wording in _WORDING.items():
+        if detail["msg"].startswith(opening):
+            return wording or detail["msg"].removeprefix(opening)
+    return detail["msg"]
+
+
+def _known_key(key: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(key[:100], names, n=1)
     return f"{near[0]!r}" if near else "one of " + ", ".join(names)
 
 
-def _keys(schema: dict[str, Any], location: Location) -> list[str]:
-    """The keys that ``schema`` knows at ``location``, in its own order."""
+def _locate(schema: dict[str, Any], location: Location) -> tuple[Location, list[str]]:
+    """``location`` without the tags of unions, and the keys known where its last part stands."""
     nodes = [schema]
-    for part in location:
-        here = [member for node in nodes for member in _members(schema, node)]
-        below = [child for node in here for child in _children(node, part)]
-        nodes = below or [node for node in here if _tagged(node, part)]
-    here = [member for node in nodes for member in _members(schema, node)]
-    return list(dict.fromkeys(key for node in here for key in node.get("properties", {})))
+    path: Location = ()
+    for part in location[:-1]:
+        if tags := [_tags(node)[part] for node in nodes if part in _tags(node)]:
+            nodes = [_referred(schema, tag) for tag in tags]
+        else:
+            members = [member for node in nodes for member in _members(schema, node)]
+            nodes = [child for node in members for child in _children(node, part)]
+            path = (*path, part)
+    last = location[-1:]
+    if any(part in _tags(node) for part in last for node in nodes):
+        last = ()
+    members = [member for node in nodes for member in _members(schema, node)]
+    keys = dict.fromkeys(key for node in members for key in node.get("properties", {}))
+    return (*path, *last), list(keys)
 
 
 def _members(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
     """``node`` itself, or what it refers to or is a choice of."""
     if "$ref" in node:
-        return _members(schema, schema["$defs"][node["$ref"].rpartition("/")[2]])
+        return _members(schema, _referred(schema, node["$ref"]))
     choices = [choice for name in ("anyOf", "oneOf") for choice in node.get(name, ())]
     return [member for choice in choices for member in _members(schema, choice)] or [node]
+
+
+def _referred(schema: dict[str, Any], reference: str) -> dict[str, Any]:
+    definition: dict[str, Any] = schema["$defs"][reference.rpartition("/")[2]]
+    return definition
 
 
 def _children(node: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
@@ -115,6 +149,7 @@ def _children(node: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]
         yield child
 
 
-def _tagged(node: dict[str, Any], tag: str | int) -> bool:
-    """Whether ``tag`` is the constant by which a union knows this member."""
-    return any(child.get("const") == tag for child in node.get("properties", {}).values())
+def _tags(node: dict[str, Any]) -> dict[str | int, str]:
+    """The tags of a union's members, each with the reference to its member."""
+    mapping: dict[str | int, str] = node.get("discriminator", {}).get("mapping", {})
+    return mapping

@@ -33,6 +33,7 @@ class Shapes(Closed):
     shapes: list[Annotated[Circle | Square, Field(discriminator="kind")]] = []
     names: dict[str, int] = {}
     token: str = "x"
+    labels: Annotated[tuple[Annotated[str, Field(max_length=3)], ...], Field(max_length=2)] = ()
 
     @field_validator("token")
     @classmethod
@@ -244,11 +245,25 @@ names: [1]
 def test_an_unknown_key_without_a_near_one_gets_the_list() -> None:
     """An operator sees what there is."""
     assert said(read("version: 1\nqqq: 1")) == [
-        "text:2: qqq: found the unknown key 'qqq', wanted one of version, shapes, names, token"
+        (
+            "text:2: qqq: found the unknown key 'qqq',"
+            " wanted one of version, shapes, names, token, labels"
+        )
     ]
     assert said(read("version: 1\nshapes: [{kind: circle, radius: 1, q: 1}]")) == [
         "text:2: shapes.0.q: found the unknown key 'q', wanted one of kind, radius"
     ]
+
+
+def test_a_list_is_told_its_own_length_or_its_items_errors() -> None:
+    """Too many items, or what is wrong with one; not both as a count of the items that fit."""
+    assert said(read("version: 1\nlabels: [a, b, c]")) == [
+        "text:2: labels: found a list of 3, wanted at most 2 of them"
+    ]
+    assert said(read("version: 1\nlabels: [abcd]")) == [
+        "text:2: labels.0: found 'abcd', wanted String should have at most 3 characters"
+    ]
+    assert said(read("version: 1\nlabels: x")) == ["text:2: labels: found 'x', wanted a list"]
 
 
 def test_a_document_that_fits_comes_back_with_its_own_problems() -> None:

@@ -103,7 +103,7 @@ def _anchors(parameters: Parameters, lists: Mapping[str, set[str]]) -> frozenset
     """Words without which no rule finds anything: the longest of each phrase of its last list."""
     objects = {rule.needs[-1] for rule in parameters.rules}
     phrases = (words_of(phrase) for name in objects for phrase in lists[name])
-    return frozenset(max(words, key=len) for words in phrases if words)
+    return frozenset(max(words, key=len) for words in phrases)
 
 
 def _regions(anchors: Sequence[int], reach: int) -> Iterator[Place]:

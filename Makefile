@@ -53,7 +53,7 @@ lock: ## Resolve both locks for every Python at once; needs uv.
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra dashboard --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
 
 record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.
-	$(BIN)/python -m pytest -q tests/cassettes --record-mode=rewrite
+	$(BIN)/python -m pytest -q tests/replay --record-mode=rewrite
 
 bench: .venv/test ## Every benchmark, printed.
 	$(BIN)/python -m benchmarks.records

@@ -6,6 +6,8 @@ of the judge (surface ``judge``) count as the judge's cost, never as a model's a
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ai_gateway.records.store import Records
 
 _JUDGE: Final = "judge"
+_REFUSED: Final = 400
 _SERVER_ERROR: Final = 500
 _NUMBERS: Final = (
     "latency_ms",
@@ -26,6 +29,50 @@ _NUMBERS: Final = (
     "output_tokens",
     "cost",
 )
+#: What both the summary and the totals read, so that a cache of columns serves both.
+_COUNTED: Final = ("served", "chosen", "surface", "status", *_NUMBERS)
+_QUANTILES: Final = [0.5, 0.95]
+
+
+def totals(
+    records: Records,
+    since: float | None = None,
+    until: float | None = None,
+    model: str | None = None,
+) -> dict[str, int | float | None]:
+    """The headline numbers, of all requests or of those that ``model`` was chosen for.
+
+    requests, answered (below 400), refused (4xx), failed (5xx), judged (scored answers, by the
+    time of judging), score (their mean), latency_ms_p50 and latency_ms_p95 (of the answered,
+    estimated), input_tokens, output_tokens, cost (sums). A mean, a quantile or a sum of nothing
+    is null.
+    """
+    found = records.scan("requests", _COUNTED, since, until, [("surface", "!=", _JUDGE)])
+    if model is not None:
+        found = found.filter(pc.equal(pc.coalesce(found["served"], found["chosen"]), model))
+    answered = found.filter(tables.mask(found, [("status", "<", _REFUSED)]))
+    failed = found.filter(tables.mask(found, [("status", ">=", _SERVER_ERROR)])).num_rows
+    p50, p95 = pc.tdigest(answered["latency_ms"], q=_QUANTILES).to_pylist()
+    return {
+        "requests": found.num_rows,
+        "answered": answered.num_rows,
+        "refused": found.num_rows - answered.num_rows - failed,
+        "failed": failed,
+        "latency_ms_p50": p50,
+        "latency_ms_p95": p95,
+        **{name: pc.sum(found[name]).as_py() for name in _NUMBERS[3:]},
+        **_judged(records, since, until, model),
+    }
+
+
+def _judged(
+    records: Records, since: float | None, until: float | None, model: str | None
+) -> dict[str, int | float | None]:
+    scored: list[tables.Condition] = [("outcome", "==", "scored")]
+    if model is not None:
+        scored.append(("model", "==", model))
+    found = records.scan("scores", ["model", "judged_at", "score"], since, until, scored)
+    return {"judged": found.num_rows, "score": pc.mean(found["score"]).as_py()}
 
 
 def models_summary(
@@ -34,11 +81,11 @@ def models_summary(
     """One row a model, and one with ``judge`` true for what judging took of a model.
 
     Columns: model, judge, requests, errors (5xx), latency_ms, overhead_ms and
-    time_to_first_token_ms (means), latency_ms_p95 (estimated), input_tokens, output_tokens, cost
-    (sums; null where nothing is known). Requests that no model was chosen for are left out.
+    time_to_first_token_ms (means), latency_ms_p50 and latency_ms_p95 (estimated), input_tokens,
+    output_tokens, cost (sums; null where nothing is known). Requests that no model was chosen for
+    are left out.
     """
-    columns = ["served", "chosen", "surface", "status", *_NUMBERS]
-    found = records.scan("requests", columns, since, until)
+    found = records.scan("requests", _COUNTED, since, until)
     table = pa.table(
         {
             "model": pc.coalesce(found["served"], found["chosen"]),
@@ -50,8 +97,9 @@ def models_summary(
     table = table.filter(table["model"].is_valid())
     means = [(name, "mean") for name in _NUMBERS[:3]]
     sums = [(name, "sum") for name in ("error", *_NUMBERS[3:])]
-    p95 = ("latency_ms", "tdigest", pc.TDigestOptions(q=0.95))
-    grouped = table.group_by(["model", "judge"]).aggregate([([], "count_all"), *means, *sums, p95])
+    quantiles = ("latency_ms", "tdigest", pc.TDigestOptions(q=_QUANTILES))
+    aggregates = [([], "count_all"), *means, *sums, quantiles]
+    grouped = table.group_by(["model", "judge"]).aggregate(aggregates)
     return _summary(grouped).sort_by([("judge", "ascending"), ("model", "ascending")])
 
 
@@ -63,7 +111,8 @@ def _summary(grouped: pa.Table) -> pa.Table:
             "requests": grouped["count_all"],
             "errors": grouped["error_sum"],
             "latency_ms": grouped["latency_ms_mean"],
-            "latency_ms_p95": pc.list_element(grouped["latency_ms_tdigest"], 0),
+            "latency_ms_p50": pc.list_element(grouped["latency_ms_tdigest"], 0),
+            "latency_ms_p95": pc.list_element(grouped["latency_ms_tdigest"], 1),
             "overhead_ms": grouped["overhead_ms_mean"],
             "time_to_first_token_ms": grouped["time_to_first_token_ms_mean"],
             "input_tokens": grouped["input_tokens_sum"],
@@ -165,20 +214,45 @@ _REFUSAL: Final = (
 )
 
 
+_REFUSALS: Final[Sequence[tables.Condition]] = (
+    ("status", ">=", _REFUSED),
+    ("status", "<", _SERVER_ERROR),
+    ("surface", "!=", _JUDGE),
+)
+
+
 def refusals(records: Records, limit: int, since: float | None = None) -> pa.Table:
     """The newest requests that were refused (4xx), newest first, with ``policy`` and ``rule``.
 
     Both are of the first verdict that blocked; null where no guardrail did.
     """
-    conditions = [("status", ">=", 400), ("status", "<", _SERVER_ERROR), ("surface", "!=", _JUDGE)]
     columns = [*_REFUSAL, "verdicts"]
-    found = records.newest("requests", limit, columns, since, conditions)
+    found = records.newest("requests", limit, columns, since, _REFUSALS)
     blocks = [_block(verdicts or []) for verdicts in found["verdicts"].to_pylist()]
     found = found.select(_REFUSAL)
     for name in ("policy", "rule"):
         values = pa.array([block.get(name) for block in blocks], pa.string())
         found = found.append_column(name, values)
     return found
+
+
+def refusals_by_rule(
+    records: Records, since: float | None = None, until: float | None = None
+) -> list[dict[str, str | int | None]]:
+    """How often each rule refused (4xx), the most frequent first: policy, rule, error, count.
+
+    As in ``refusals``; where no guardrail did, policy and rule are None and ``error`` says why.
+    """
+    found = records.scan("requests", ["status", "error", "verdicts"], since, until, _REFUSALS)
+    blocks = (_block(verdicts or []) for verdicts in found["verdicts"].to_pylist())
+    causes = Counter(
+        (block.get("policy"), block.get("rule"), error)
+        for block, error in zip(blocks, found["error"].to_pylist(), strict=True)
+    )
+    return [
+        {"policy": policy, "rule": rule, "error": error, "count": count}
+        for (policy, rule, error), count in causes.most_common()
+    ]
 
 
 def _block(verdicts: list[dict[str, str | None]]) -> dict[str, str | None]:

@@ -33,7 +33,10 @@ models:
     model_id: ${MODEL_B_ID}
     credentials: {token: "${MODEL_B_TOKEN}"}
     timeout: {whole: 5s}
-  judge: {url: "${JUDGE_MODEL_URL}", model_id: "${JUDGE_MODEL_ID}"}
+  judge:
+    url: ${JUDGE_MODEL_URL}
+    model_id: ${JUDGE_MODEL_ID}
+    credentials: {token: "${JUDGE_MODEL_TOKEN}"}
 judge: {model: judge}
 routes:
 """

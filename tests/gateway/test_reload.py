@@ -1,0 +1,101 @@
+"""A changed bundle takes force in the running process."""
+
+import threading
+import time
+
+import pytest
+
+from ai_gateway.reload import Reloader
+from runner import application
+
+PING = '  - {path: /ping, methods: [GET], function: "functions.ping:handle", auth: none}\n'
+
+
+@pytest.fixture
+def gateway(start):
+    """A gateway on a bundle that may be written to."""
+    return start(PING)
+
+
+@pytest.fixture
+def reloader(gateway):
+    """Follows the gateway's bundle, and swaps its application."""
+    app = gateway.client.application
+
+    def swap(bundle) -> None:
+        app.wsgi_app.app = application(gateway.service.snapshot(bundle)).wsgi_app
+
+    running = Reloader(gateway.service, swap, every=0.05).start()
+    yield running
+    running.stop()
+
+
+def write(gateway, old, new) -> None:
+    """Change the bundle's routes.yaml."""
+    path = gateway.service.settings.bundle / "routes.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+
+def until(condition) -> None:
+    """Wait for ``condition``, two seconds at most."""
+    deadline = time.monotonic() + 2
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_changed_file_takes_force(gateway, reloader) -> None:
+    """A route that is added to the file is served soon after, without a restart."""
+    assert gateway.client.get("/pong").status_code == 404
+    write(gateway, PING, PING + PING.replace("/ping", "/pong"))
+    until(lambda: gateway.client.get("/pong").status_code == 200)
+    assert gateway.client.get("/ping").status_code == 200
+
+
+def test_a_bundle_that_does_not_check_changes_nothing(gateway, reloader, caplog) -> None:
+    """The old bundle stays in force; log, readiness and metric say that the new one is refused."""
+    healthy = PING + PING.replace("/ping", "/readyz").replace(".ping:", ".readyz:")
+    write(gateway, PING, healthy)
+    until(lambda: gateway.client.get("/readyz").status_code == 200)
+    write(gateway, "functions.ping:", "functions.pong:")
+    until(lambda: gateway.client.get("/readyz").json["bundle"] != "current")
+    assert gateway.client.get("/ping").status_code == 200
+    assert gateway.client.get("/readyz").json["bundle"] == "the one on disk has 1 problems"
+    assert "found functions.pong" in caplog.text
+    assert b"ai_gateway_bundle_current 0.0" in gateway.service.metrics.expose()
+    write(gateway, "functions.pong:", "functions.ping:")
+    until(lambda: gateway.client.get("/readyz").json["bundle"] == "current")
+    assert b"ai_gateway_bundle_current 1.0" in gateway.service.metrics.expose()
+
+
+def test_limits_live_on(gateway, reloader) -> None:
+    """A reload does not hand out a fresh limit."""
+    write(gateway, "auth: none", "auth: none, rateLimit: 2/hour")
+    reloader.reload()
+    statuses = []
+    for _ in range(3):
+        statuses.append(gateway.client.get("/ping").status_code)
+        reloader.reload()
+    assert statuses == [200, 200, 429]
+
+
+def test_no_request_fails_while_bundles_change(gateway, reloader) -> None:
+    """Under load every request is answered by one bundle or the next, never by none."""
+    stop, failed = threading.Event(), []
+
+    def load() -> None:
+        client = gateway.client.application.test_client()
+        while not stop.is_set():
+            if client.get("/ping").status_code != 200:
+                failed.append(1)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(20):
+        write(gateway, "routes:", f"# {number}\nroutes:")
+        assert reloader.reload()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failed

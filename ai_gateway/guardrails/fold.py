@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,10 +37,10 @@ def fold(text: str) -> str:
     )
 
 
-def origins(text: str) -> list[int]:
+def origins(text: str) -> Sequence[int]:
     """For each position of ``fold(text)``, and its end, the position in ``text`` it came from."""
     if text.isascii():
-        return list(range(len(text) + 1))
+        return range(len(text) + 1)
     places = [at for at, char in enumerate(text) for _ in _FOLDS[ord(char)]]
     return [*places, len(text)]
 

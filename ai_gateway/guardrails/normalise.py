@@ -21,7 +21,7 @@ _GAP = re.compile(r"[^\w@$!|]")
 class Normalised:
     """A text (``source``) and the words that it says."""
 
-    __slots__ = ("_first", "_folded", "_last", "_offsets", "source", "words")
+    __slots__ = ("_first", "_folded", "_last", "_offsets", "_origins", "source", "words")
 
     def __init__(self, source: str, vocabulary: Vocabulary) -> None:
         self.source = source
@@ -30,7 +30,9 @@ class Normalised:
         #: The first and the last token of each word.
         self._first: Sequence[int] = range(len(self.words))
         self._last: Sequence[int] = self._first
+        #: Where each token stands in the folded text, and each of its characters in the source.
         self._offsets: list[tuple[int, int]] | None = None
+        self._origins: Sequence[int] = ()
         for step in (vocabulary.spelled, vocabulary.apart, vocabulary.together):
             if edits := list(step(self.words)):
                 self._apply(edits)
@@ -56,21 +58,21 @@ class Normalised:
         """Where the words from ``first`` to ``last`` stand in the source, in characters."""
         if self._offsets is None:
             self._offsets = self._locate()
-        return self._offsets[self._first[first]][0], self._offsets[self._last[last]][1]
+            self._origins = origins(self.source)
+        start, _ = self._offsets[self._first[first]]
+        begin, stop = self._offsets[self._last[last]]
+        # Signs may stand for letters within a word; at its end they are punctuation.
+        token = self._folded[begin:stop]
+        length = len(token.rstrip("!|@")) or len(token)
+        return self._origins[start], self._origins[begin + length - 1] + 1
 
     def _locate(self) -> list[tuple[int, int]]:
-        origin = origins(self.source)
         pattern = _pattern(self._folded)
         return [
-            (origin[match.start()], origin[match.start() + _length(match[0]) - 1] + 1)
+            match.span()
             for start, stop in _slices(self._folded)
             for match in pattern.finditer(self._folded, start, stop)
         ]
-
-
-def _length(token: str) -> int:
-    """Without the punctuation that may stand for letters within a word, but ends a sentence."""
-    return len(token.rstrip("!|@")) or len(token)
 
 
 def _tokens(folded: str) -> Iterator[list[str]]:

@@ -42,7 +42,7 @@ class Vocabulary:
             if len(word) >= _SHORTEST_HIDDEN
         }
 
-        # Ordinary text repeats its words.
+        # Ordinary text repeats its words; at 100 characters each the cache stays under 3 MB.
         self._split = lru_cache(maxsize=10_000)(self._split_once)
 
     def spelled(self, words: list[str]) -> Iterator[Edit]:
@@ -89,12 +89,15 @@ class Vocabulary:
     def together(self, words: list[str]) -> Iterator[Edit]:
         """Words that were run together, where known words make up all of them."""
         for at in [i for i, word in enumerate(words) if len(word) >= _RUN_TOGETHER]:
+            # Longer ones stay out of the cache, too.
+            if len(words[at]) > _LONGEST_RUN:
+                continue
             if pieces := self._split(words[at]):
                 yield at, at + 1, pieces
 
     def _split_once(self, word: str) -> tuple[str, ...]:
         """The fewest known words that ``word`` is made of, or nothing."""
-        if word in self.words or word[:2] not in self._parts or len(word) > _LONGEST_RUN:
+        if word in self.words or word[:2] not in self._parts:
             return ()
         reached: dict[int, tuple[str, ...]] = {0: ()}
         for start in range(len(word)):

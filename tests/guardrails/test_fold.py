@@ -49,7 +49,7 @@ def test_other_scripts_stay_readable() -> None:
 @given(st.text())
 def test_every_place_leads_back(text: str) -> None:
     """There is one origin for each folded character and one for the end, in order."""
-    places = origins(text)
+    places = list(origins(text))
     assert len(places) == len(fold(text)) + 1
     assert places == sorted(places)
     assert places[-1] == len(text)

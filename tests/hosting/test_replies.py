@@ -105,6 +105,11 @@ class App:
         finally:
             self.closed.set()
 
+    def big(self, environ: dict[str, Any], start: Any) -> list[bytes]:
+        body = bytes(32_000_000)
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
     def waits(self, environ: dict[str, Any], start: Any) -> list[bytes]:
         environ["gateway.disconnected"].add_callback(self.left.set)
         self.entered.release()
@@ -289,6 +294,19 @@ def test_slow_but_steady_reader_is_waited_for() -> None:
             assert caller.recv(262_144)
             time.sleep(0.01)
         assert not app.closed.is_set()
+
+
+def test_big_reply_to_a_slow_reader() -> None:
+    """One big reply is read to its end, however often the stall time passes meanwhile."""
+    app = App()
+    with running(app, stall_seconds=0.3) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/big"))
+        size = 0
+        while size < 32_000_000:
+            piece = caller.recv(262_144)
+            assert piece
+            size += len(piece)
+            time.sleep(0.005)
 
 
 def test_stalled_reader_is_given_up() -> None:

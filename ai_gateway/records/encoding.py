@@ -156,7 +156,7 @@ def _row_groups(name: Table, table: pa.Table) -> list[pa.Table]:
 
 def leaves(name: Table) -> frozenset[str]:
     """The paths of a table's flat columns, as a Parquet file of this version has them."""
-    empty = to_parquet(name, TABLES[name].schema.empty_table())
+    empty = to_parquet(name, tables.empty(TABLES[name].schema))
     with pq.ParquetFile(pa.BufferReader(empty)) as file:
         return tables.leaves(file)
 

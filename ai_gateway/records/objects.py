@@ -9,6 +9,7 @@ which may hold addresses and signatures.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _FOLDER_READERS, _BUCKET_READERS = 2, 16
 #: An S3 request that takes longer is given up; the mover tries again.
 _TIMEOUT = timedelta(seconds=10)
-_READ_BUFFER = 1 << 20
+#: Up to this size an object is fetched in one request, whatever is wanted of it.
+_WHOLE = 1 << 20
 
 
 class StoreUnavailable(OSError):
@@ -55,8 +57,8 @@ class Objects(Protocol):
     def entries(self, prefix: str, after: str = "") -> list[Entry]:
         """The objects directly in ``prefix`` whose path is beyond ``after``, sorted by path."""
 
-    def open(self, path: str) -> str | IO[bytes]:
-        """What pyarrow reads the object from: a file's path, or a file-like object."""
+    def open(self, entry: Entry) -> str | IO[bytes]:
+        """What pyarrow reads an object from: a file's path, or a file-like object."""
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write an object whole: a reader sees all of it, or what was there before."""
@@ -98,9 +100,9 @@ class Folder:
         except FileNotFoundError:
             return []
 
-    def open(self, path: str) -> str:
+    def open(self, entry: Entry) -> str:
         """See Objects."""
-        return str(self.root / path)
+        return str(self.root / entry.path)
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """See Objects. On the disk before it returns."""
@@ -181,13 +183,16 @@ class Bucket:
             pages = self._obstore.list(self._store, prefix, offset=after or None)
             return sorted(Entry(found["path"], found["size"]) for page in pages for found in page)
 
-    def open(self, path: str) -> IO[bytes]:
-        """See Objects."""
+    def open(self, entry: Entry) -> IO[bytes]:
+        """See Objects. A small object is fetched whole, of a large one what is read."""
+        if entry.size <= _WHOLE:
+            return io.BytesIO(self.get(entry.path)[0])
+        return io.BufferedReader(_Remote(self, entry), 1)
+
+    def get_range(self, path: str, start: int, length: int) -> bytes:
+        """Some of an object's bytes."""
         with _reaching(*self._failures):
-            reader: IO[bytes] = self._obstore.open_reader(
-                self._store, path, buffer_size=_READ_BUFFER
-            )
-            return reader
+            return bytes(self._obstore.get_range(self._store, path, start=start, length=length))
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """See Objects."""
@@ -225,6 +230,35 @@ class Bucket:
 
     def sweep(self, before: float) -> None:
         """Nothing to do: an object that was not written whole is not there."""
+
+
+class _Remote(io.RawIOBase):
+    """An object that is read in ranges, one request a read."""
+
+    def __init__(self, bucket: Bucket, entry: Entry) -> None:
+        super().__init__()
+        self._bucket = bucket
+        self._entry = entry
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._entry.size}
+        self._position = bases[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), self._entry.size - self._position)
+        if length <= 0:
+            return 0
+        buffer[:length] = self._bucket.get_range(self._entry.path, self._position, length)
+        self._position += length
+        return length
 
 
 def _s3(bucket: str, prefix: str, options: dict[str, str]) -> S3Store:

@@ -201,12 +201,14 @@ class Reader:
                 places, lambda place: bisect.bisect_right(starts, place) - 1
             ):
                 found = tables.select(name, file, columns, [group])
-                parts.append(found.take(pa.array([place - starts[group] for place in members])))
+                parts.append(
+                    found.take(tables.integers(place - starts[group] for place in members))
+                )
         return pa.concat_tables(parts)
 
     def open(self, entry: Entry) -> pq.ParquetFile:
         """Its Parquet file; FileNotFoundError when it is gone, ArrowInvalid when it is none."""
-        far = not isinstance(source := self.objects.open(entry.path), str)
+        far = not isinstance(source := self.objects.open(entry), str)
         return pq.ParquetFile(source, pre_buffer=far)
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -231,7 +233,7 @@ def _concat(
     schema = pa.schema([TABLES[name].schema.field(column) for column in columns])
     if present:
         schema = schema.append(pa.field("present", pa.bool_()))
-    return pa.concat_tables([schema.empty_table(), *parts])
+    return pa.concat_tables([tables.empty(schema), *parts])
 
 
 class _Cache:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any, Final, TypeVar
 
@@ -27,13 +28,13 @@ def _equal(column: pa.ChunkedArray, value: Any) -> pa.ChunkedArray:
 
 
 def _in(column: pa.ChunkedArray, values: Any) -> pa.ChunkedArray:
-    return pc.is_in(column, value_set=_values(values, column.type))
-
-
-def _values(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        return values
-    return pa.array(list(values), kind)
+        return pc.is_in(column, value_set=values)
+    return functools.reduce(pc.or_, (_equal(column, value) for value in values), _never(column))
+
+
+def _never(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_not(column.is_null(), column.is_null())
 
 
 _OPERATORS: Final[dict[str, Callable[[pa.ChunkedArray, Any], pa.ChunkedArray]]] = {
@@ -87,9 +88,20 @@ def drop(rows: Rows, places: Sequence[int]) -> Rows:
     """``rows`` (of a table or an array) without those at ``places``."""
     if not places:
         return rows
-    numbers = pa.array(range(len(rows)), pa.int64())
-    kept: Rows = rows.filter(pc.invert(pc.is_in(numbers, value_set=pa.array(places, pa.int64()))))
+    dropped = pc.is_in(integers(range(len(rows))), value_set=integers(places))
+    kept: Rows = rows.filter(pc.invert(dropped))
     return kept
+
+
+def integers(values: Iterable[int]) -> pa.Array:
+    """``values`` as 64-bit integers. ``pa.array`` would import pandas: 0.4 s and 50 MB."""
+    numbers = array("q", values)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def empty(schema: pa.Schema) -> pa.Table:
+    """No rows. ``schema.empty_table`` would import pandas."""
+    return pa.Table.from_batches([], schema)
 
 
 def repeated(keys: pa.ChunkedArray) -> list[int]:

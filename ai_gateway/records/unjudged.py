@@ -99,7 +99,7 @@ def unjudged(
         candidates = allowed.less(judged.done)
         due = candidates.less(judged.waiting).once()
         drawn = random.sample(range(len(due)), min(limit, len(due)))
-        places = due.take(pa.array(drawn, pa.int64())).to_pylist()
+        places = due.take(tables.integers(drawn)).to_pylist()
         wanted = dict.fromkeys(["request_id", *(columns or REQUESTS.names)])
         rows = reader.fetch("requests", files, starts, places, list(wanted))
         return Unjudged(
@@ -127,8 +127,8 @@ def _judged(reader: Reader, prompt: str, since: float, now: float) -> _Judged:
         return scores["request_id"].filter(ended), failed
 
     found = reader.each(one, reader.files("scores", since))
-    empty = SCORES.empty_table().select(_SCORES)
-    failed = pa.concat_tables([empty, *(table for _, table in found)])
+    none = tables.empty(SCORES).select(_SCORES)
+    failed = pa.concat_tables([none, *(table for _, table in found)])
     waiting = failed.filter(tables.mask(failed, [("retry_at", ">", tables.moment(now))]))
     return _Judged(
         done=tables.chunks(pa.string(), [done for done, _ in found]),
@@ -180,5 +180,6 @@ def _shifted(starts: Sequence[int], parts: Sequence[_Answers]) -> _Answers:
 
 def _numbered(rows: pa.Table, attempts: dict[str, int]) -> pa.Table:
     """``rows`` with the number of the attempt that each is due for."""
-    numbers = [attempts.get(each, 0) + 1 for each in rows["request_id"].to_pylist()]
-    return rows.append_column("attempt", pa.array(numbers, pa.int16()))
+    ids = rows["request_id"].to_pylist()
+    numbers = tables.integers(attempts.get(each, 0) + 1 for each in ids)
+    return rows.append_column("attempt", numbers.cast(pa.int16()))

@@ -43,13 +43,17 @@ class Settings:
         data = variables.get("GATEWAY_DATA") or "./data"
         local = "://" not in data
         wal = variables.get("GATEWAY_WAL") or (f"{data}/wal" if local else "./wal")
+        on_cai = "CDSW_ENGINE_ID" in variables or "CDSW_DOMAIN" in variables
+        admin_key = variables.get("AI_GATEWAY_API_KEY")
+        if on_cai:  # an AMP sets an optional variable that was left blank to nothing
+            admin_key = admin_key or None
         return cls(
             bundle=bundle or Path(),
             data=data,
             wal=Path(wal),
             state=variables.get("GATEWAY_STATE") or "memory://",
-            admin_key=variables.get("AI_GATEWAY_API_KEY"),
+            admin_key=admin_key,
             trust_platform=variables.get("GATEWAY_TRUST_PLATFORM") == "1",
-            on_cai="CDSW_ENGINE_ID" in variables or "CDSW_DOMAIN" in variables,
+            on_cai=on_cai,
             variables=variables,
         )

@@ -286,6 +286,15 @@ def test_closing_moves_what_is_left(open_records: Open, tmp_path: Path) -> None:
     assert not list((tmp_path / "wal").glob("*.wal"))
 
 
+def test_a_segment_without_a_row_is_cleared_away(open_records: Open, tmp_path: Path) -> None:
+    """When the disk was full from the first row on, closing leaves no empty segment."""
+    records = open_records(write=Disk(room=0).write)
+    records.append("requests", request_row())
+    assert len(list((tmp_path / "wal").glob("*.wal"))) == 1
+    records.close()
+    assert not list((tmp_path / "wal").glob("*.wal"))
+
+
 def test_closing_waits_no_longer_than_it_was_told(tmp_path: Path, clock: FakeClock) -> None:
     """A store that hangs does not keep the process from ending."""
     hang = threading.Event()

@@ -92,6 +92,16 @@ def test_a_segment_may_end_anywhere(end: int) -> None:
     assert decoded.bad == []
 
 
+def test_a_table_of_which_nothing_can_be_read_is_left_out() -> None:
+    """Its lines are bad, and other tables are not held up."""
+    data = segments.frame("requests", b"{}") + segments.frame(
+        "weights", b'{"weight_id":"w","published_at":1}'
+    )
+    decoded = encoding.decode(data)
+    assert list(decoded.tables) == ["weights"]
+    assert len(decoded.bad) == 1
+
+
 def test_a_row_group_has_all_outputs_or_none() -> None:
     """The footer alone says which rows have an output, so that no search reads the texts."""
     row = {"request_id": "r", "received_at": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,29 @@ def test_a_bucket_out_of_reach_lets_it_expire(objects: Bucket, clock: FakeClock)
         lease.renew()
     lease.release()
     assert not lease.renew()
+
+
+def test_a_taker_that_is_too_late_gets_none(bucket: str, clock: FakeClock) -> None:
+    """Between seeing that a lease has expired and taking it, another may have."""
+    found = open_objects(bucket)
+    assert isinstance(found, Bucket)
+
+    class Raced(Bucket):
+        def __init__(self) -> None:
+            self.__dict__.update(vars(found))
+
+        def get(self, path: str) -> tuple[bytes, str]:
+            seen = super().get(path)
+            assert acquire(found, "judge", "faster", 60, clock) is not None
+            return seen
+
+    assert acquire(found, "judge", "a", 60, clock) is not None
+    clock.time += 60
+    assert acquire(Raced(), "judge", "b", 60, clock) is None
+
+
+def test_only_known_stores_have_leases(clock: FakeClock) -> None:
+    """A store that cannot keep a lease does not pretend to."""
+    other: Any = object()
+    with pytest.raises(TypeError, match="no leases"):
+        acquire(other, "judge", "a", 60, clock)

@@ -221,7 +221,29 @@ def test_a_recovery_that_is_faster_than_the_lock_is_noticed(tmp_path: Path) -> N
     gone = os.open(tmp_path / "b.wal", os.O_CREAT | os.O_RDWR)
     (tmp_path / "b.wal").unlink()
     assert not segments._lock(gone, tmp_path / "b.wal")
+    replaced = os.open(tmp_path / "d.wal", os.O_CREAT | os.O_RDWR)
+    (tmp_path / "d.wal").rename(tmp_path / "e.wal")
+    (tmp_path / "d.wal").touch()
+    assert not segments._lock(replaced, tmp_path / "d.wal")
     assert segments.adopt(tmp_path / "c.wal") is None
+
+
+def test_a_segment_that_was_taken_at_birth_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recovery that locks a new, empty file first leaves its writer with another one."""
+    real, busy = fcntl.flock, [True]
+
+    def flock(descriptor: int, operation: int) -> None:
+        if busy:
+            busy.clear()
+            raise BlockingIOError
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    segment = segments.create(tmp_path, NOON)
+    assert len(list(tmp_path.glob("*.wal"))) == 2
+    segment.release()
 
 
 WRITER = """

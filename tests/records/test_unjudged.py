@@ -106,11 +106,11 @@ def test_a_sample_says_its_probability(records: Records) -> None:
     records.extend("requests", [request_row(number) for number in range(10)])
     records.flush()
     counts: Counter[str] = Counter()
-    for seed in range(400):
+    for seed in range(100):
         found = records.unjudged("p.v1", NOON - DAY, 3, Random(seed), ["request_id"])
         assert (found.rows.num_rows, found.probability, found.due) == (3, 0.3, 10)
         counts.update(found.rows["request_id"].to_pylist())
-    assert all(80 < counts[f"r{number}"] < 160 for number in range(10))
+    assert all(12 < counts[f"r{number}"] < 50 for number in range(10))
     assert search(records, limit=0).probability == 0.0
     assert records.unjudged("p.v1", NOON + DAY, 3, Random(1)).probability == 1.0
 

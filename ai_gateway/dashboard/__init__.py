@@ -1,0 +1,1 @@
+"""What the dashboard shows and to whom. The page itself is dashboard.py."""

@@ -68,7 +68,7 @@ class Records:
         background: bool = True,
         cache_bytes: int = 0,
         queue_bytes: int = 16_000_000,
-        segment_bytes: int = 32_000_000,
+        segment_bytes: int = 16_000_000,
         write: Write = os.write,
     ) -> Records:
         """The tables at ``data``: a folder, or ``s3://bucket/prefix?endpoint_override=...``.

@@ -15,6 +15,11 @@ import pyarrow.parquet as pq
 
 from ai_gateway.records.schema import TABLES, Table
 
+# What Arrow's own pools keep after a move or a search stays the process's; the system's allocator
+# gives it back (see release_memory), at no cost in time that could be measured.
+_OWN_POOL: Final = pa.default_memory_pool()
+pa.set_memory_pool(pa.system_memory_pool())
+
 #: (column, operator, value): ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``.
 #: A null equals None and differs from every value; it is neither less nor greater than one.
 Condition = tuple[str, str, Any]
@@ -173,5 +178,9 @@ def _null_count(chunk: pq.ColumnChunkMetaData) -> int | None:
 
 
 def release_memory() -> None:
-    """Give back to the system what Arrow's pool keeps for later."""
-    pa.default_memory_pool().release_unused()
+    """Give back to the system what Arrow keeps for later.
+
+    Its Parquet writer takes memory from its own pool, whatever was set.
+    """
+    for pool in (_OWN_POOL, pa.default_memory_pool()):
+        pool.release_unused()

@@ -89,10 +89,10 @@ def test_no_request_fails_while_bundles_change(gateway, reloader) -> None:
             if client.get("/ping").status_code != 200:
                 failed.append(1)
 
-    threads = [threading.Thread(target=load) for _ in range(4)]
+    threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for number in range(20):
+    for number in range(5):
         write(gateway, "routes:", f"# {number}\nroutes:")
         assert reloader.reload()
     stop.set()

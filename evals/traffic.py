@@ -144,7 +144,8 @@ def report(data: str) -> None:
     for row in sorted(weights, key=lambda row: (row["published_at"], row["model"])):
         low, high = row["score_low"], row["score_high"]
         print(
-            f"  {row['model']} {row['score']:.3f} ({low:.3f} to {high:.3f}, {row['samples']} answers)"
+            f"  {row['model']} {row['score']:.3f} ({low:.3f} to {high:.3f}),"
+            f" {row['samples']} answers"
         )
 
 

@@ -72,9 +72,7 @@ def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
     _count(event, problem(refusal.error), snapshot)
 
 
-def no_route(
-    method: str, path: str, allowed: Iterable[str] | None, snapshot: Snapshot
-) -> Response:
+def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Snapshot) -> Response:
     """The response where no route takes ``method`` on ``path``; ``allowed`` says which it takes."""
     error: GatewayError = NotFound(f"There is no route {path[:200]}.")
     if allowed:

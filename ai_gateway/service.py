@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
@@ -16,6 +17,8 @@ from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Service:
 
     def snapshot(self, bundle: Bundle) -> Snapshot:
         """What serves requests by ``bundle``."""
+        if not bundle.policies.names:
+            log.warning("the bundle has no guardrail policy: every text passes")
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,

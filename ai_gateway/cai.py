@@ -50,9 +50,11 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     pipe = cast("IO[bytes]", process.stdin)
     before = signal.signal(signal.SIGTERM, lambda *_: pipe.close())
     try:
-        return process.wait()
+        code = process.wait()
     finally:
         signal.signal(signal.SIGTERM, before)
+    told_to = pipe.closed and code == -signal.SIGTERM  # a program that takes SIGTERM as it is
+    return 0 if told_to else code
 
 
 def main(arguments: Sequence[str]) -> None:

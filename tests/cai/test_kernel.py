@@ -62,10 +62,12 @@ def test_a_script_runs_as_python_would_run_it(tmp_path: Path) -> None:
 
 
 @contextmanager
-def holding(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+def holding(
+    tmp_path: Path, text: str = PATIENT
+) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
     """A process that runs a patient script outside, and the script's file of words."""
     script, log = tmp_path / "patient.py", tmp_path / "log"
-    script.write_text(PATIENT)
+    script.write_text(text)
     code = HOLDER.format(script=str(script), log=str(log))
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as holder:
         wait(log.exists)
@@ -80,6 +82,14 @@ def test_the_process_ends_with_its_kernel(tmp_path: Path, number: signal.Signals
         os.kill(holder.pid, number)
         wait(lambda: log.read_text() == "graceful")
         assert (b"over" in holder.communicate()[0]) == (number == signal.SIGTERM)
+
+
+def test_a_stop_is_no_failure(tmp_path: Path) -> None:
+    """A program that knows nothing of SIGTERM ends by it, and the script that was told returns."""
+    plain = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(60)"
+    with holding(tmp_path, plain) as (holder, _):
+        holder.terminate()
+        assert b"over" in holder.communicate()[0]
 
 
 @pytest.mark.parametrize(("domain", "key"), [({}, ""), ({"CDSW_DOMAIN": "ml.example.com"}, None)])

@@ -265,7 +265,9 @@ def test_large_segments_pile_up_while_the_store_is_away(tmp_path: Path, clock: F
 
 
 @pytest.mark.parametrize(
-    "value", ["\ud83d alone", 2**70, {1: "number as a key"}, object()], ids=repr
+    "value",
+    ["\ud83d alone", 2**70, {1: "number as a key"}, object()],
+    ids=["lone surrogate", "large integer", "number as a key", "no JSON at all"],
 )
 def test_what_json_cannot_hold_loses_no_row(records: Records, value: Any) -> None:
     """A value that cannot be written as JSON costs itself at most, never the append."""

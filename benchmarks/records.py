@@ -131,7 +131,7 @@ def _open(folder: str, **options: Any) -> Records:
 
 
 def fill(folder: str, rows: int, files: int, judged: float) -> None:
-    """``rows`` requests over the last seven days in ``files`` files; ``judged`` of them scored."""
+    """``rows`` requests over the last seven days in ``files`` files, the oldest of them judged."""
     synthetic, random = Synthetic(1), Random(2)
     start, step = time.time() - 7 * DAY, 7 * DAY / rows
     pool = [synthetic.request(0) for _ in range(min(rows, 20_000))]
@@ -140,7 +140,7 @@ def fill(folder: str, rows: int, files: int, judged: float) -> None:
             for number in range(first, min(rows, first + -(-rows // files))):
                 row = _again(pool[number % len(pool)], random, start + number * step)
                 records.append("requests", row)
-                if row["status"] == 200 and random.random() < judged:
+                if row["status"] == 200 and number < judged * rows:
                     records.append("scores", synthetic.score(row))
             records.flush()
 
@@ -170,14 +170,19 @@ def appending(rows: int = 20_000) -> Iterator[str]:
         yield f"move: {rows / took:,.0f} rows/s, {cpu / rows * 1e6:.1f} us CPU a row"
 
 
-def searching(folder: str) -> str:
-    """A judge's search."""
+def searching(folder: str, prompt: str = PROMPT) -> str:
+    """A judge's search, the import of pyarrow included."""
     started, cpu = time.perf_counter(), time.process_time()
     with _open(folder) as records:
-        found = records.unjudged(PROMPT, time.time() - 8 * DAY, 1000, Random(4), JUDGED)
+        found = records.unjudged(prompt, time.time() - 8 * DAY, 1000, Random(4), JUDGED)
     took, cpu = time.perf_counter() - started, time.process_time() - cpu
     drawn = f"{found.due:,} due, {found.rows.num_rows} drawn"
-    return f"unjudged: {drawn}, in {took:.2f} s ({cpu:.2f} s CPU), imports of pyarrow included"
+    return f"unjudged by {prompt}: {drawn}, in {took:.2f} s ({cpu:.2f} s CPU)"
+
+
+def scattered(folder: str) -> str:
+    """A search by a new prompt: nothing is judged, and the sample is spread over all days."""
+    return searching(folder, "another-prompt.v1")
 
 
 def querying(folder: str) -> str:
@@ -280,9 +285,11 @@ def writing(folder: str) -> str:
     return ""
 
 
+READING = ("searching", "scattered", "querying")
 PARTS: dict[str, Callable[[str], str]] = {
     "starting": starting,
     "searching": searching,
+    "scattered": scattered,
     "querying": querying,
     "compacting": compacting,
     "writing": writing,
@@ -300,7 +307,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=300)
-    parser.add_argument("--judged", type=float, default=0.9, help="share of the answers")
+    parser.add_argument(
+        "--judged", type=float, default=0.9, help="share of the requests, the oldest"
+    )
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--keep", help="a folder for the records; used again if it has some")
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
@@ -316,7 +325,7 @@ def main() -> None:
             print(line)
         if not Path(folder, "requests").is_dir():
             fill(folder, options.rows, options.files, options.judged)
-        for part in ("searching", "querying", "compacting", "searching", "querying"):
+        for part in (*READING, "compacting", *READING):
             print(fresh(part, folder), flush=True)
     if options.kills:
         print(killing(options.kills))

@@ -21,8 +21,8 @@ from ai_gateway.records.reading import Reader
 from ai_gateway.records.schema import REQUESTS, SCORES
 from ai_gateway.records.tables import Condition
 
-_IDS: Final = ("request_id", "received_at", "surface", "status", "privacy")
-_SCORES: Final = ("request_id", "prompt", "outcome", "attempt", "retry_at")
+_IDS: Final = ("request_id", "surface", "status", "privacy")
+_FAILURES: Final = ("request_id", "prompt", "outcome", "attempt", "retry_at")
 #: Answers of a model: neither the judge's own calls nor what a target answered.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
@@ -118,23 +118,29 @@ def _judged(reader: Reader, prompt: str, since: float, now: float) -> _Judged:
 
     A score that is there twice does no harm, so that their keys are not read.
     """
-
-    def one(entry: Entry) -> tuple[pa.ChunkedArray, pa.Table]:
-        scores = reader.read("scores", entry, _SCORES)
-        scores = scores.filter(tables.mask(scores, [("prompt", "==", prompt)]))
-        ended = tables.mask(scores, [("outcome", "in", ["scored", "given_up"])])
-        failed = scores.filter(tables.mask(scores, [("outcome", "==", "failed")]))
-        return scores["request_id"].filter(ended), failed
-
-    found = reader.each(one, reader.files("scores", since))
-    none = tables.empty(SCORES).select(_SCORES)
-    failed = pa.concat_tables([none, *(table for _, table in found)])
+    none = tables.empty(SCORES).select(_FAILURES)
+    files = reader.files("scores", since)
+    found = reader.each(lambda entry: _scores(reader, entry, prompt), files)
+    failed = pa.concat_tables([none, *(table for _, failures in found for table in failures)])
     waiting = failed.filter(tables.mask(failed, [("retry_at", ">", tables.moment(now))]))
     return _Judged(
         done=tables.chunks(pa.string(), [done for done, _ in found]),
         waiting=waiting["request_id"],
         attempts=_attempts(failed),
     )
+
+
+def _scores(reader: Reader, entry: Entry, prompt: str) -> tuple[pa.ChunkedArray, list[pa.Table]]:
+    """The requests of one file's ended scores, and its failed ones, if there are any."""
+    scores = reader.read("scores", entry, _FAILURES[:3])
+    asked = ("prompt", "==", prompt)
+    ended = tables.mask(scores, [asked, ("outcome", "in", ["scored", "given_up"])])
+    done = scores["request_id"].filter(ended)
+    failing = [asked, ("outcome", "==", "failed")]
+    if not pc.any(tables.mask(scores, failing)).as_py():
+        return done, []
+    failures = reader.read("scores", entry, _FAILURES)
+    return done, [failures.filter(tables.mask(failures, failing))]
 
 
 def _attempts(failed: pa.Table) -> dict[str, int]:
@@ -149,10 +155,14 @@ def _answers(
     reader: Reader, files: Sequence[Entry], since: float
 ) -> tuple[list[int], _Answers, _Answers]:
     """Where each file's rows start, the answers that may be read, and those that may not."""
+    first = f"/date={tables.date_of(since)}/"
 
     def one(entry: Entry) -> tuple[int, _Answers, _Answers]:
-        rows = reader.read("requests", entry, _IDS, present="output")
-        answered = tables.mask(rows, [*_ANSWERED, *tables.between("received_at", since, None)])
+        # A date's files hold that date's rows only: all but the first date's are young enough.
+        cut = tables.between("received_at", since, None) if first in entry.path else []
+        columns = [*_IDS, *(column for column, _, _ in cut)]
+        rows = reader.read("requests", entry, columns, present="output")
+        answered = tables.mask(rows, [*_ANSWERED, *cut])
         full = tables.mask(rows, [("privacy", "==", "full")])
         allowed = pc.and_(pc.and_(answered, full), rows["present"])
         forbidden = pc.and_(answered, pc.invert(full))

@@ -11,6 +11,7 @@ import asyncio
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import holoviews as hv
@@ -67,7 +68,7 @@ class Chart:
 
     def show(self, view: View) -> None:
         """Draw ``view``; without any model there is nothing to draw."""
-        models = tuple(sorted({row["model"] for row in getattr(view, self._figure.rows)}))
+        models = tuple(sorted({row["model"] for row in self._figure.rows(view)}))
         if models and models == self._drawn:
             self._shown.event(view=view)
         else:
@@ -144,8 +145,11 @@ class Page(param.Parameterized):
             self._show(view)
 
     def _show(self, view: View) -> None:
-        if view != self.view and not view.problem:
-            self.param["model"].objects = [ALL_MODELS, *view.names]
+        if view.problem and self.view:
+            view = replace(self.view, problem=view.problem)  # the last numbers stay
+        elif view != self.view:
+            names = sorted({*view.names, self.model} - {ALL_MODELS})
+            self.param["model"].objects = [ALL_MODELS, *names]
             for chart in self.charts.values():
                 chart.show(view)
             self.models.show(tables.models(view))
@@ -176,7 +180,7 @@ class Page(param.Parameterized):
                 _section("Refused requests", self.refusals.pane),
                 _section("Refused by rule", self.rules.pane),
             ),
-            visible=pn.bind(lambda view: bool(view and not view.empty), view),
+            visible=pn.bind(lambda view: bool(view and view.totals and not view.empty), view),
             sizing_mode="stretch_width",
         )
         return [filters, _pane(pn.bind(markup.notice, view)), numbers]
@@ -202,7 +206,7 @@ def has_login() -> bool:
     return bool(pn.config.oauth_provider) and not pn.config.oauth_optional
 
 
-def shared_view() -> Shared[Wanted, View]:
+def shared_view(refresh: float) -> Shared[Wanted, View]:
     """What all viewers of this process share. Nothing is ever written: no segment, no lease."""
 
     def first() -> Shared[Wanted, View]:
@@ -210,17 +214,15 @@ def shared_view() -> Shared[Wanted, View]:
         records = Records.open(
             settings.data, settings.wal, clock, background=False, cache_bytes=CACHE_BYTES
         )
-        return Shared(lambda wanted: read(records, wanted, clock), REFRESH_SECONDS * 0.9, clock)
+        return Shared(lambda wanted: read(records, wanted, clock), refresh * 0.9, clock)
 
     shared: Shared[Wanted, View] = pn.state.as_cached("ai-gateway", first)
     return shared
 
 
-def page() -> Any:
-    """What one visitor gets."""
+def page(refresh: float = REFRESH_SECONDS) -> Any:
+    """What one visitor gets, looking at the store every ``refresh`` seconds."""
     pn.extension("tabulator")
-    context = pn.state.curdoc.session_context if pn.state.curdoc else None
-    address = context.request.remote_ip if context else None
     template = pn.template.FastListTemplate(
         title="AI Gateway",
         design=Fast,
@@ -229,13 +231,14 @@ def page() -> Any:
         main_layout=None,
         busy_indicator=None,
     )
-    if not serving.may_look(address, login=has_login()):
+    visit = pn.state.curdoc.session_context.request
+    if not serving.may_look(Settings.read(), visit.remote_ip, visit.host, login=has_login()):
         template.main.append(_pane(markup.STRANGER))
         return template
-    viewed = Page(shared_view())
+    viewed = Page(shared_view(refresh))
     template.main.extend(viewed.layout())
     pn.state.onload(viewed.refresh)
-    pn.state.add_periodic_callback(viewed.refresh, period=int(REFRESH_SECONDS * 1000))
+    pn.state.add_periodic_callback(viewed.refresh, period=int(refresh * 1000))
     return template
 
 
@@ -252,12 +255,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--port", type=int, default=serving.default_port(settings), help="default: %(default)s"
     )
+    parser.add_argument(
+        "--refresh", type=float, default=REFRESH_SECONDS, help="seconds; default: %(default)s"
+    )
     options = parser.parse_args(arguments)
     try:
         serving.check_host(options.host, login=has_login())
-        shared_view()
+        shared_view(options.refresh)
         server = pn.serve(
-            page,
+            lambda: page(options.refresh),
             address=options.host,
             port=options.port,
             oauth_provider=pn.config.oauth_provider,

@@ -198,6 +198,7 @@ def dashboard(folder: Path, **variables: str) -> Iterator[str]:
     """A running dashboard over the records in ``folder``; its URL."""
     found = {**Settings.read().variables, "GATEWAY_DATA": str(folder), **variables}
     command = [sys.executable, "-u", str(ROOT / "dashboard.py"), "--port", "0"]
+    command += ["--refresh", "1"]
     with subprocess.Popen(command, env=found, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
@@ -209,11 +210,11 @@ def dashboard(folder: Path, **variables: str) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """The machine's own Chromium, without a screen."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 

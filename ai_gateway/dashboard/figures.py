@@ -10,11 +10,13 @@ import hvplot.pandas  # noqa: F401  gives frames their .hvplot
 import pandas as pd
 from bokeh.models import NumeralTickFormatter, PrintfTickFormatter, TickFormatter
 
-from ai_gateway.dashboard.view import View
+from ai_gateway.dashboard.view import Row, View
 
 #: Okabe and Ito's colours: told apart by the colour-blind, on light and on dark.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
 _HEIGHT: Final = 230
+#: What a tooltip says, and where it takes it from; Bokeh escapes the values.
+Tips = Sequence[tuple[str, str]]
 
 
 def _colours(view: View, models: Sequence[str]) -> list[str]:
@@ -39,24 +41,36 @@ def _legend() -> dict[str, Any]:
     return {"legend_position": "right", "legend_opts": look}
 
 
-def _ranges(
-    view: View, value: str, low: str, high: str, tips: Sequence[str], **options: Any
-) -> Any:
+def _known(column: str) -> Callable[[View], Sequence[Row]]:
+    """The models of a view of which something is known there."""
+    return lambda view: [row for row in view.models if row[column] is not None]
+
+
+def _ranges(view: View, value: str, low: str, high: str, tips: Tips, **options: Any) -> Any:
     """A dot a model, with a line from ``low`` to ``high``."""
-    frame = pd.DataFrame(view.models[::-1])  # the first model is to be at the top
+    frame = pd.DataFrame(_known(value)(view)[::-1])  # the first model is to be at the top
     frame = frame.astype({value: float, low: float, high: float})
     frame["below"], frame["above"] = frame[value] - frame[low], frame[high] - frame[value]
     frame["colour"] = _colours(view, frame["model"])
     common = {"x": "model", "y": value, "responsive": True, "height": _HEIGHT}
     lines = frame.hvplot.errorbars(yerr1="below", yerr2="above", **common)
-    dots = frame.hvplot.scatter(color="colour", size=140, hover_cols=list(tips), **common)
     lines = lines.opts(color="#888888", upper_head=None, lower_head=None)
-    return _figure(lines * dots, invert_axes=True, xlabel="", **options)
+    shown = [column for column in (low, high, "samples") if column != value]
+    dots = frame.hvplot.scatter(
+        color="colour", size=140, hover_cols=shown, hover_tooltips=list(tips), **common
+    )
+    ylim = (0, 1.05 * max(1e-3, frame[high].max()))
+    return _figure(lines * dots, invert_axes=True, xlabel="", **{"ylim": ylim, **options})
 
 
 def scores_now(view: View) -> Any:
     """Each model's score with its 95 % interval."""
-    tips = ("score_low", "score_high", "samples")
+    tips = (
+        ("model", "@model"),
+        ("score", "@score{0.00}"),
+        ("95 % interval", "@score_low{0.00} to @score_high{0.00}"),
+        ("judged answers", "@samples"),
+    )
     label = "score, 0 to 1, with 95 % interval"
     return _ranges(view, "score", "score_low", "score_high", tips, ylim=(0, 1.02), ylabel=label)
 
@@ -64,8 +78,13 @@ def scores_now(view: View) -> Any:
 def latency(view: View) -> Any:
     """Each model's median latency, and how far it reaches to the 95th percentile."""
     median, high = "latency_ms_p50", "latency_ms_p95"
+    tips = (
+        ("model", "@model"),
+        ("median", "@latency_ms_p50{0} ms"),
+        ("95th percentile", "@latency_ms_p95{0} ms"),
+    )
     label = "milliseconds: median to 95th percentile"
-    return _ranges(view, median, median, high, (high,), ylim=(0, None), ylabel=label)
+    return _ranges(view, median, median, high, tips, ylabel=label)
 
 
 def scores_over_time(view: View) -> Any:
@@ -90,7 +109,8 @@ def scores_over_time(view: View) -> Any:
 
 def _bars(view: View, columns: Mapping[str, str], label: str, form: TickFormatter) -> Any:
     """Sums of each model, one upon the other; ``columns`` says what each is called."""
-    frame = pd.DataFrame(view.models[::-1], columns=["model", *columns]).rename(columns=columns)
+    rows = _known(next(iter(columns)))(view)[::-1]
+    frame = pd.DataFrame(rows, columns=["model", *columns]).rename(columns=columns)
     frame[list(columns.values())] = frame[list(columns.values())].astype(float).fillna(0.0)
     plot = frame.hvplot.barh(
         x="model",
@@ -120,17 +140,17 @@ def cost(view: View) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How a figure is drawn, and the rows of the view without which there is nothing to draw."""
+    """How a figure is drawn, and of which rows: without any there is nothing to draw."""
 
     draw: Callable[[View], Any]
-    rows: str = "models"
+    rows: Callable[[View], Sequence[Row]]
 
 
 #: The figures in their order on the page, by their headings.
 ALL: Final[Mapping[str, Figure]] = {
-    "Scores now": Figure(scores_now),
-    "Scores over time": Figure(scores_over_time, "history"),
-    "Latency": Figure(latency),
-    "Tokens": Figure(tokens),
-    "Cost": Figure(cost),
+    "Scores now": Figure(scores_now, _known("score")),
+    "Scores over time": Figure(scores_over_time, lambda view: view.history),
+    "Latency": Figure(latency, _known("latency_ms_p50")),
+    "Tokens": Figure(tokens, _known("input_tokens")),
+    "Cost": Figure(cost, _known("cost")),
 }

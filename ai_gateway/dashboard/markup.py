@@ -35,9 +35,9 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow
 
 #: What stands in place of a figure without data.
 NOTHING: Final = "<p>Nothing yet in this time.</p>"
-#: What a visitor from another machine sees where nobody logs in.
+#: What a visitor from another machine, or by another name, sees where nobody logs in.
 STRANGER: Final = """<p class='notice bad'>This dashboard shows what everybody asked, so without a
-login it is for its own machine only. Its operator finds in docs/dashboard.md how to add one.</p>"""
+login it is for its own machine only, by its own name; docs/dashboard.md says more.</p>"""
 
 
 def status(view: View | None) -> str:

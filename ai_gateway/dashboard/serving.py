@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from ai_gateway.settings import Settings
 
@@ -43,9 +44,23 @@ def check_host(host: str, *, login: bool) -> None:
         )
 
 
-def may_look(address: str | None, *, login: bool) -> bool:
-    """Whether a visitor from this IP address may see the page; None is a page nobody asked for."""
-    return login or address is None or ipaddress.ip_address(address).is_loopback
+def may_look(settings: Settings, address: str, host: str, *, login: bool) -> bool:
+    """Whether a visitor from this IP address, whose browser asked for this host, may see the page.
+
+    The host matters because another site may point its own name at this machine (DNS rebinding),
+    and Tornado lets a page of the host that was asked for open the websocket, whatever the origins.
+    Cloudera AI's proxy may name what it likes: no browser runs beside it.
+    """
+    if login:
+        return True
+    named = settings.variables.get(_VARIABLE, "").split(",")
+    known = {*LOOPBACK, *(_name(each.strip()) for each in named)}
+    return ipaddress.ip_address(address).is_loopback and (settings.on_cai or _name(host) in known)
+
+
+def _name(host: str) -> str | None:
+    """The name in ``host`` or ``host:port``."""
+    return urlsplit(f"//{host}").hostname
 
 
 def origins(settings: Settings, host: str, port: int, client: Callable[[], Any]) -> list[str]:

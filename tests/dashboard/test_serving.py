@@ -69,19 +69,31 @@ def test_the_network_sees_nothing_without_a_login(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "login", "may"),
+    ("address", "host", "may"),
     [
-        ("127.0.0.1", False, True),
-        ("::1", False, True),
-        (None, False, True),
-        ("10.0.0.7", False, False),
-        ("0.0.0.0", False, False),
-        ("10.0.0.7", True, True),
+        ("127.0.0.1", "127.0.0.1:8081", True),
+        ("127.0.0.1", "localhost", True),
+        ("::1", "[::1]:8081", True),
+        ("127.0.0.1", "board.example.com", True),
+        ("127.0.0.1", "evil.example.com:8081", False),
+        ("127.0.0.1", "", False),
+        ("10.0.0.7", "127.0.0.1:8081", False),
+        ("10.0.0.7", "board.example.com", False),
     ],
 )
-def test_a_visitor_from_afar_must_log_in(address: str | None, *, login: bool, may: bool) -> None:
-    """However the page is served, only its own machine sees it without a login."""
-    assert serving.may_look(address, login=login) is may
+def test_a_visitor_from_afar_or_by_another_name_must_log_in(
+    address: str, host: str, *, may: bool
+) -> None:
+    """Without a login only this machine sees the page, by a name that is its own."""
+    here = settings(GATEWAY_DASHBOARD_ORIGIN="app.example.com, board.example.com:443")
+    assert serving.may_look(here, address, host, login=False) is may
+    assert serving.may_look(here, address, host, login=True)
+
+
+def test_behind_cais_proxy_any_name_will_do() -> None:
+    """The workbench's proxy has logged the visitor in, and may ask for whatever host it likes."""
+    assert serving.may_look(settings(**CAI), "127.0.0.1", "10.9.8.7:8090", login=False)
+    assert not serving.may_look(settings(**CAI), "10.0.0.7", "10.9.8.7:8090", login=False)
 
 
 def test_off_cai_only_loopback_may_open_the_websocket() -> None:

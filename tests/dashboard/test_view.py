@@ -10,6 +10,7 @@ import pytest
 from ai_gateway.dashboard import markup, tables
 from ai_gateway.dashboard.view import ALL_MODELS, View, Wanted, read
 from ai_gateway.records import Records
+from ai_gateway.records.schema import TABLES
 from tests.dashboard.rows import NOON, FakeClock, refusal, request, score, weights
 
 CANARY = "<script>canary()</script><img src=x onerror=canary()>[link](javascript:canary())"
@@ -23,8 +24,8 @@ def records(tmp_path: Path) -> Records:
 
 def put(records: Records, **found: list[dict[str, Any]]) -> None:
     """Rows of each table, readable."""
-    for name, rows in found.items():
-        records.extend(name, rows)  # type: ignore[arg-type]  # the names are the tables'
+    for table in TABLES:
+        records.extend(table, found.get(table, []))
     records.flush()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyter_client.manager import KernelManager
@@ -38,10 +39,11 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
 
-    def start(self, script: str, environment: Variables) -> None:
-        """Begin to run a script's text in one cell, with these variables and the machine's own."""
+    def start(self, script: str, environment: Variables) -> str:
+        """Begin to run a script's text in one cell, with these variables; the cell's id."""
         self.surround(environment)
-        self.client.execute((ROOT / script).read_text())
+        identity: str = self.client.execute((ROOT / script).read_text())
+        return identity
 
     def surround(self, environment: Variables) -> None:
         """Replace the environment: CAI's would have been there from the beginning."""
@@ -50,27 +52,35 @@ class Kernel:
 
     def run(self, script: str, environment: Variables) -> tuple[str, str]:
         """Run a script to its end: "ok" or its exception, and what it printed."""
-        self.start(script, environment)
-        return self.outcome()
+        outcome, printed = self._outcome(self.start(script, environment))
+        # What a child wrote comes by a thread of its own, so perhaps later.
+        _, late = self._outcome(self.client.execute("import time; time.sleep(0.3)"))
+        return outcome, printed + late
 
     def cell(self, source: str) -> None:
         """Run one cell, which must succeed."""
-        self.client.execute(source)
-        assert self.outcome()[0] == "ok"
+        assert self._outcome(self.client.execute(source))[0] == "ok"
 
-    def outcome(self) -> tuple[str, str]:
-        """How the cell that runs ends: "ok" or its exception, and what it printed."""
+    def _outcome(self, identity: str) -> tuple[str, str]:
         printed = []
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             kind, content = message["msg_type"], message["content"]
             if kind == "stream":
                 printed.append(content["text"])
-            if kind == "status" and content["execution_state"] == "idle":
+            ours = message["parent_header"].get("msg_id") == identity
+            if ours and kind == "status" and content["execution_state"] == "idle":
                 break
-        reply = self.client.get_shell_msg(timeout=PATIENCE)["content"]
-        said = f"{reply['ename']}: {reply['evalue']}" if reply["status"] == "error" else "ok"
-        return said, "".join(printed)
+        content = self._reply(identity)
+        failed = content["status"] == "error"
+        return f"{content['ename']}: {content['evalue']}" if failed else "ok", "".join(printed)
+
+    def _reply(self, identity: str) -> dict[str, Any]:
+        while True:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            if reply["parent_header"]["msg_id"] == identity:
+                content: dict[str, Any] = reply["content"]
+                return content
 
     def stop(self) -> None:
         """As a workbench does that stops a workload."""

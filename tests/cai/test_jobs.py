@@ -1,7 +1,7 @@
 """Scripts that end, in a real kernel: the judge's job, a bundle that does not check, the AMP's."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ Library = Callable[[str, str], Variables]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def kernel(start_kernel: Callable[[], Kernel]) -> Kernel:
-    """A kernel."""
-    return start_kernel()
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for scripts that end: each run replaces its environment."""
+    kernel = Kernel(tmp_path_factory.mktemp("jobs"))
+    yield kernel
+    kernel.stop()
 
 
 def summary(printed: str) -> Any:

@@ -13,6 +13,7 @@ from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pydantic
+from pydantic_core import ErrorDetails
 
 from ai_gateway import strictjson
 from ai_gateway.clock import Clock, SystemClock
@@ -77,12 +78,15 @@ def bad_request(error: pydantic.ValidationError) -> BadRequest:
     """One sentence a problem, with where it is, what was found and what would be right."""
     problems = error.errors(include_url=False, include_context=False)
     sentences = [
-        f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
-        f" (found {reprlib.repr(problem['input'])})"
+        f"{_place(problem) or 'body'}: {problem['msg']} (found {reprlib.repr(problem['input'])})"
         for problem in problems[:10]
     ]
-    first = ".".join(map(str, problems[0]["loc"]))
-    return BadRequest("; ".join(sentences), param=first or None)
+    return BadRequest("; ".join(sentences), param=_place(problems[0]) or None)
+
+
+def _place(problem: ErrorDetails) -> str:
+    """Where in the body; cut, since a key may be as long as the body itself."""
+    return ".".join(map(str, problem["loc"]))[:100]
 
 
 @dataclass(frozen=True, slots=True)

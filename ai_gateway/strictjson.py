@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
+from collections import Counter
 from typing import Any, NoReturn
 
 import orjson
@@ -61,9 +63,9 @@ def _too_deep(max_depth: int) -> TooDeep:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidJSON(f"The key {twice!r} stands twice in one object.")
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise InvalidJSON(f"The key {reprlib.repr(twice)} stands twice in one object.")
     return found
 
 

@@ -1,6 +1,7 @@
 """Request bodies have one reading only."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -72,3 +73,16 @@ def test_nesting_up_to_the_bound_is_read() -> None:
     """64 levels are read, and so are more brackets than that side by side."""
     assert json.loads("[" * 64 + "]" * 64) == strictjson.loads(b"[" * 64 + b"]" * 64)
     assert strictjson.loads(json.dumps([[]] * 100).encode()) == [[]] * 100
+
+
+def test_a_key_that_stands_twice_is_found_in_linear_time() -> None:
+    """A body of many keys costs what its length says, and a long key is not read back whole."""
+    keys = b",".join(b'"%d":0' % number for number in range(200_000))
+    started = time.process_time()
+    with pytest.raises(InvalidJSON, match="'199999' stands twice"):
+        strictjson.loads(b"{" + keys + b',"199999":0}')
+    assert time.process_time() - started < 5
+    long = b'"' + b"y" * 10_000 + b'":0'
+    with pytest.raises(InvalidJSON) as found:
+        strictjson.loads(b"{" + long + b"," + long + b"}")
+    assert len(found.value.message) < 200

@@ -14,7 +14,7 @@ from random import Random
 from ai_gateway import strictjson
 from ai_gateway.answer import guard, proxied
 from ai_gateway.answer.call import Answer, Call
-from ai_gateway.answer.record import Attempt, Decision, digest, row
+from ai_gateway.answer.record import MAX_NAME, Attempt, Decision, digest, row
 from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
@@ -156,8 +156,9 @@ class Gateway:
 
 def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
     if name not in models:
+        named, there_is = (name or "")[:MAX_NAME], ", ".join(models)
         raise UnknownModel(
-            f"There is no model {name!r} on route {route.name}; there is {', '.join(models)}.",
+            f"There is no model {named!r} on route {route.name}; there is {there_is}.",
             param="model",
         )
     return name

@@ -13,6 +13,11 @@ from ai_gateway.contract import Event
 from ai_gateway.guardrails.engine import Verdict
 from ai_gateway.manifest.model import Price
 
+#: Of a model that a caller named: what is no name of ours is no place for a text either.
+MAX_NAME = 64
+#: The columns are 64 bits wide; an upstream may claim anything.
+_MAX_COUNT = 2**63
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -83,7 +88,7 @@ def row(
         "verdicts": [_columns(verdict) for verdict in decision.verdicts],
         "manifest_hash": manifest_hash,
         "policies_hash": policies_hash,
-        "model_requested": decision.model_requested,
+        "model_requested": (decision.model_requested or "")[:MAX_NAME] or None,
         "selection": decision.selection,
         **_choice(decision),
         "served": decision.served,
@@ -170,7 +175,9 @@ def _usage(decision: Decision) -> dict[str, Any]:
 
 def _count(usage: object, name: str) -> int | None:
     value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < _MAX_COUNT else None
 
 
 def cost(price: Price, tokens: Mapping[str, int | None]) -> float:

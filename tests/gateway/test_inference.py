@@ -178,3 +178,12 @@ def test_privacy_keeps_texts_out_of_the_record(start, privacy) -> None:
     assert row["served"]
     kept = {row["input"] is None, row["request"] is None, row["output"] is None}
     assert kept == {privacy == "none"}
+
+
+@pytest.mark.parametrize("body", [{"inputs": "Hi", "model_name": "z" * 1000}, {"z" * 1000: 1}])
+def test_a_long_name_is_cut(gateway, body) -> None:
+    """What the caller named is said and recorded in part: a body must not come back in an error."""
+    reply = gateway.client.post("/inference", json=body, headers=gateway.headers)
+    assert reply.status_code in {400, 404}
+    assert len(reply.data) < 700
+    assert len(str(gateway.rows()[0])) < 4000

@@ -202,8 +202,14 @@ def _section(title: str, content: Any, **options: Any) -> Any:
 
 
 def has_login() -> bool:
-    """Whether Panel asks every visitor to log in."""
-    return bool(pn.config.oauth_provider) and not pn.config.oauth_optional
+    """Whether Panel asks every visitor to log in; raises NotServed where it could not."""
+    if not pn.config.oauth_provider:
+        return False
+    if not pn.config.cookie_secret:
+        raise NotServed(
+            "a login needs PANEL_COOKIE_SECRET, a long random text, to sign its cookies."
+        )
+    return not (pn.config.oauth_optional or pn.config.oauth_guest_endpoints)
 
 
 def shared_view(refresh: float) -> Shared[Wanted, View]:

@@ -26,6 +26,12 @@ from tests.dashboard.rows import request
 pytestmark = pytest.mark.slow
 
 PATIENCE = 40.0
+LOGIN = {
+    "PANEL_OAUTH_PROVIDER": "github",
+    "PANEL_OAUTH_KEY": "key",
+    "PANEL_OAUTH_SECRET": "secret",
+    "PANEL_COOKIE_SECRET": "a long random text",
+}
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -118,6 +124,9 @@ def test_a_site_that_points_its_name_here_sees_nothing(store: Store, browser: Br
         ((), {"GATEWAY_DASHBOARD_ORIGIN": "*"}, "app.example.com"),
         ((), {"CDSW_DOMAIN": "cml.example.com"}, "GATEWAY_DASHBOARD_ORIGIN"),
         ((), {"GATEWAY_DATA": "ftp://x"}, "ftp"),
+        ((), {"PANEL_OAUTH_PROVIDER": "github"}, "PANEL_COOKIE_SECRET"),
+        (("--host", "0.0.0.0"), {**LOGIN, "PANEL_OAUTH_OPTIONAL": "true"}, "PANEL_OAUTH_PROVIDER"),
+        (("--host", "0.0.0.0"), LOGIN, "GATEWAY_DASHBOARD_ORIGIN"),
     ],
 )
 def test_a_start_that_cannot_be_right_says_why(
@@ -127,6 +136,17 @@ def test_a_start_that_cannot_be_right_says_why(
     said = refusal("--port", "0", *arguments, **variables)
     assert words in said
     assert "Traceback" not in said
+
+
+def test_with_panels_own_login_nobody_sees_anything_before_it(tmp_path: Path) -> None:
+    """The page leads to the login, and the websocket is refused."""
+    with dashboard(tmp_path, **LOGIN) as url:
+        with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)) as connection:
+            connection.request("GET", "/")
+            reply = connection.getresponse()
+            assert reply.status == 302
+            assert reply.headers["location"].endswith("/login?next=%2F")
+        assert websocket(url, url) == 403
 
 
 def test_a_taken_port_is_said() -> None:

@@ -2,6 +2,12 @@
 
 import pytest
 
+from ai_gateway.answer.proxied import question
+from ai_gateway.answer.proxied import reply as answer_of
+from ai_gateway.contract import Event
+from ai_gateway.manifest.model import Route
+from ai_gateway.upstream import RawReply
+
 ROUTE = """
   - name: predict
     path: /predict
@@ -75,11 +81,23 @@ def test_it_is_recorded_like_a_model(gateway) -> None:
         {"data": b'{"a": "\\u0078yzzy"}'},
         {"data": b"say xyzzy", "content_type": "text/plain"},
         {"query_string": "q=xyzzy"},
+        {"query_string": "q=%78yzz%79"},
+        {"query_string": "say%20xyzzy"},
+        {"query_string": "a=1&q=%7B%22a%22%3A%22%5Cu0078yzzy%22%7D"},
+        {"query_string": "%7B%22a=b%22%3A%22%5Cu0078yzzy%22%7D"},
+        {"query_string": "q=%7B%22a%22%3A%22%5Cu0078yzzy%22%2C%22a%22%3A1%7D"},
+        {"data": b"a=1&q=%78yzzy", "content_type": "application/x-www-form-urlencoded"},
+        {"data": b"q=%22%5Cu0078yzzy%22", "content_type": "Application/X-WWW-Form-Urlencoded"},
+        {"data": b' "\\u0078yzzy"', "content_type": "text/plain"},
+        {"data": b'\xef\xbb\xbf"\\u0078yzzy"', "content_type": "text/plain"},
+        {"path": "/predict/say/x%79zzy"},
+        {"path": "/predict/say%20xyzzy"},
     ],
 )
 def test_every_string_of_a_request_is_guarded(gateway, request_) -> None:
-    """Values, keys, escapes, plain text and the query: what is forbidden does not get through."""
-    reply = gateway.client.post("/predict/x", headers=gateway.headers, **request_)
+    """Path, query, form, values, keys, escapes, plain text: nothing forbidden gets through."""
+    request_ = {"path": "/predict/x"} | request_
+    reply = gateway.client.post(headers=gateway.headers, **request_)
     assert (reply.status_code, reply.json["error"]["code"]) == (403, "policy_violation")
     assert not gateway.simulator.requests
 
@@ -114,3 +132,55 @@ def test_no_path_leaves_the_target(gateway, path) -> None:
     reply = gateway.client.get(path, headers=gateway.headers)
     assert reply.status_code in (400, 404)
     assert not gateway.simulator.requests
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"headers": {"content-encoding": "gzip"}, "data": b"\x1f\x8b"}, "gzip"),
+        ({"content_type": "text/plain; charset=utf-7", "data": b"+AHg-yzzy"}, "utf-7"),
+        ({"content_type": 'text/plain; charset=utf-8; Charset="UTF-16"', "data": b"x"}, "UTF-16"),
+        ({"data": b'\xef\xbb\xbf{"a": "\\u0078yzzy"}', "content_type": "text/plain"}, "not JSON"),
+        ({"data": '{"a": "xyzzy"}'.encode("utf-16"), "content_type": "text/plain"}, "not UTF-8"),
+        ({"data": '{"a": "x"}'.encode("utf-16-le"), "content_type": "text/plain"}, "not JSON"),
+        ({"data": DEEP}, "deeper"),
+        ({"data": b"q=" + DEEP, "content_type": "application/x-www-form-urlencoded"}, "deeper"),
+    ],
+)
+def test_what_cannot_be_read_is_not_passed_on(gateway, request_, said) -> None:
+    """A compressed body, a foreign encoding and bottomless nesting would hide what they say."""
+    request_ = request_ | {"headers": gateway.headers | request_.get("headers", {})}
+    reply = gateway.client.post("/predict/x", **request_)
+    assert reply.status_code == 400
+    assert said in reply.json["error"]["message"]
+    assert not gateway.simulator.requests
+
+
+@pytest.mark.parametrize(
+    "data", [b'"quoted" words', b"\x00\x01\xff", "gr\u00fc\u00df".encode("latin-1")]
+)
+def test_bodies_that_are_no_json_are_passed_on_as_they_came(data) -> None:
+    """What only looks a little like JSON, or is no text at all, is guarded and not changed."""
+    event = Event("0", Route(path="/predict"), "POST", "/predict", 0.0, body=data)
+    assert question(event).data == data
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        (b'{"a": "\\u0078"}', ["x", "a"]),
+        (b'{"a": "\\u0078", "a": 1}', ['{"a": "\\u0078", "a": 1}', "a", "a", "x"]),
+        (b"plain", ["plain"]),
+        (b"", [""]),
+        (DEEP, [DEEP.decode()]),
+        (b'["\\ud800"]', ['["\\ud800"]', "?"]),
+    ],
+)
+def test_an_answer_is_read_whatever_it_is(body, texts) -> None:
+    """Of JSON with two readings both are guarded, and what is no JSON as text; none is refused."""
+    found = answer_of(RawReply(200, {"content-type": "text/x"}, body, 0.0, 0.0))
+    assert found.data == body
+    assert sorted(text.text for text in found.texts) == sorted(texts)

@@ -24,7 +24,7 @@ demo: .venv/run ## Simulator, gateway, judge and dashboard: ask six questions, s
 	$(BIN)/python runner.py demo $(KEEP)
 
 test: .venv/test ## The whole suite, offline.
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-all: ## The suite on every Python from 3.10 to 3.13 that this machine has.
 	scripts/test_all $(PYTHONS)

@@ -123,7 +123,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def job(options: argparse.Namespace) -> int:
     """One tick of a job, or one after another."""
-    settings, bundle = _bundle(options)
+    settings, bundle = _bundle(options, serving=False)
     wanted = next((job for job in bundle.manifest.jobs if job.name == options.name), None)
     if wanted is None:
         names = ", ".join(job.name for job in bundle.manifest.jobs) or "none"
@@ -169,14 +169,15 @@ def _silent(_url: str) -> None:
     """One of several workers: the supervisor says it for all."""
 
 
-def _bundle(options: argparse.Namespace) -> tuple[Settings, Bundle]:
+def _bundle(options: argparse.Namespace, *, serving: bool = True) -> tuple[Settings, Bundle]:
     settings = Settings.read(options.bundle)
     sys.path.insert(0, str(options.bundle))
     if getattr(options, "simulate", False):
         stand_in = variables(Simulator().start().url)
         settings = replace(settings, variables={**settings.variables, **stand_in})
     workers, host = getattr(options, "workers", 1), getattr(options, "host", "127.0.0.1")
-    bundle, problems = load(settings, workers=workers, loopback=host in LOOPBACK)
+    loopback = host in LOOPBACK
+    bundle, problems = load(settings, workers=workers, loopback=loopback, serving=serving)
     if bundle is None:
         sys.exit("\n".join([*map(str, problems), f"{len(problems)} problems; nothing was started"]))
     return settings, bundle

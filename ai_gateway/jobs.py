@@ -40,7 +40,7 @@ def keep_ticking(
         show(strictjson.dumps(reply.body).decode() if reply else "failed")
         if every is None or stop.wait(every):
             return code
-        changed, problems = load(service.settings)
+        changed, problems = load(service.settings, serving=False)
         for problem in problems:
             log.error("the bundle does not check, so the old one stays in force: %s", problem)
         bundle = changed or bundle

@@ -103,7 +103,8 @@ def test_serve_without_a_models_variables_says_which_are_missing(environment) ->
 
 def test_a_job_ticks_once(environment) -> None:
     """A tick prints what it did and exits 0; of an unknown job it is said which there are."""
-    done = run(environment, "job", "judge-tick")
+    keyless = {name: value for name, value in environment.items() if "API_KEY" not in name}
+    done = run(keyless, "job", "judge-tick")
     assert done.returncode == 0
     assert json.loads(done.stdout)["judged"] == 0
     done = run(environment, "job", "judge-tock")

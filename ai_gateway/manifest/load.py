@@ -45,9 +45,12 @@ class BundleState:
 
 
 def load(
-    settings: Settings, *, workers: int = 1, loopback: bool = True
+    settings: Settings, *, workers: int = 1, loopback: bool = True, serving: bool = True
 ) -> tuple[Bundle | None, list[Problem]]:
-    """The bundle in ``settings.bundle``, or None and every problem that it has."""
+    """The bundle in ``settings.bundle``, or None and every problem that it has.
+
+    ``serving`` is False for a job, which nobody calls: keys and shared state are not its concern.
+    """
     policies, of_policies = engine.load(settings.bundle / "policies")
     templates, of_prompts = prompts.load(settings.bundle / "judge_prompts")
     source = document.read(settings.bundle / MANIFEST, variables=settings.variables)
@@ -59,6 +62,7 @@ def load(
         models=tuple(_section(source, "models")),
         workers=workers,
         loopback=loopback,
+        serving=serving,
     )
     found = [*of_policies, *of_prompts, *of_manifest]
     if source.readable:

@@ -10,8 +10,9 @@ from ai_gateway.manifest.model import Manifest, Route
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Keys, the platform's identity, and where limits are counted."""
-    yield from _access(manifest, around)
-    yield from _state(manifest, around)
+    if around.serving:
+        yield from _access(manifest, around)
+        yield from _state(manifest, around)
 
 
 def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ class Surroundings:
     models: tuple[str, ...] = ()
     workers: int = 1
     loopback: bool = True
+    serving: bool = True
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

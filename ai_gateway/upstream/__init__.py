@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ai_gateway.clock import Clock
+from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Credentials, Model, Timeout
 from ai_gateway.upstream import address, openai, relay
 from ai_gateway.upstream.credentials import Wallet
@@ -26,6 +27,8 @@ __all__ = ["ProxyRequest", "RawReply", "UpstreamReply", "Upstreams"]
 MAX_RESPONSE = 32_000_000  # bytes, before and after decoding
 IDLE = 60.0  # seconds that a connection is kept without use
 _MODELS = 1000  # of which the endpoints are remembered
+
+_STATUSES = range(200, 600)  # of a whole answer (RFC 9110, 15)
 
 _FIXED = (
     (b"accept", b"application/json"),
@@ -133,6 +136,8 @@ class Upstreams:
             repeatable=request.repeatable,
         )
         raw, _ = self._ask(endpoint, call)
+        if raw.status not in _STATUSES:
+            raise UpstreamError(f"{endpoint.who} answered with the status {raw.status}.")
         body = decoded(raw, endpoint.who, self._max_response)
         return replace(raw, headers=relay.incoming(raw.headers), body=body)
 

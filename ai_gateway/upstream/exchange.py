@@ -59,6 +59,7 @@ def exchange(
     try:
         response = endpoint.transport.handle_request(_request(endpoint, call, token))
         first = clock.monotonic()
+        response.headers.encoding = "latin-1"  # as bytes are told on, whatever they mean
         try:
             body = _read(response, endpoint.who, limit)
         finally:

@@ -278,3 +278,20 @@ def test_an_unusable_target(upstreams: Upstreams) -> None:
     """A target that is no URL is an error that names the route."""
     with pytest.raises(UpstreamError, match="The target r has a URL"):
         upstreams.relay(ProxyRequest("r", "nonsense", "GET", ""), SystemClock().monotonic() + 1)
+
+
+@pytest.mark.parametrize("status", [600, 999])
+def test_a_status_that_http_does_not_know_is_an_error(
+    pass_on: Pass, upstream: Any, status: int
+) -> None:
+    """What no server of ours could send on is a clear failure of the target."""
+    upstream.script(then_close(b"HTTP/1.1 %d Odd\r\ncontent-length: 0\r\n\r\n" % status))
+    with pytest.raises(UpstreamError, match=f"the status {status}"):
+        pass_on()
+
+
+@pytest.mark.parametrize("value", ["日本".encode(), b"gr\xfc\xdf", b"plain"])
+def test_a_headers_bytes_come_back_as_they_are(pass_on: Pass, upstream: Any, value: bytes) -> None:
+    """A header is a row of bytes, of which Latin-1 text is the way to tell (PEP 3333)."""
+    upstream.script(then_close(b"HTTP/1.1 200 OK\r\nx-a: " + value + b"\r\n\r\n"))
+    assert pass_on().headers["x-a"].encode("latin-1") == value

@@ -58,7 +58,7 @@ def says(score, reason="So it is."):
 class World:
     """One bundle, one store, one clock."""
 
-    records: object
+    records: Records
     clock: HandClock
     manifest: Manifest
     random: Random

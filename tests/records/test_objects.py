@@ -89,7 +89,7 @@ def test_a_file_that_vanishes_while_it_is_listed_has_no_size(tmp_path: Path) -> 
             raise FileNotFoundError
 
     gone: object = Gone()
-    assert _size(gone) == 0  # type: ignore[arg-type]  # as os.DirEntry does
+    assert _size(gone) == 0
 
 
 def test_s3_without_its_library_says_what_to_install() -> None:

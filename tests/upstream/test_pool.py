@@ -253,7 +253,7 @@ def test_a_response_that_is_closed_twice_is_given_back_once(upstream: FakeUpstre
     response = endpoint.transport.handle_request(
         httpx.Request("GET", upstream.url, extensions={"deadline": clock.monotonic() + 5})
     )
-    response.stream.close()  # type: ignore[union-attr] # it is a synchronous one
+    response.stream.close()
     response.close()
     taken = [endpoint.transport.pool._free.acquire(blocking=False) for _ in range(2)]
     assert taken == [True, False]

@@ -195,12 +195,10 @@ def querying(folder: str) -> str:
     since = time.time() - 7 * DAY
     asked: dict[str, Callable[[Records], Any]] = {
         "totals": lambda records: queries.totals(records, since),
-        "totals": lambda records: queries.totals(records, since),
         "models_summary": lambda records: queries.models_summary(records, since),
         "scores_over_time": lambda records: queries.scores_over_time(records, since),
         "recent_decisions": lambda records: queries.recent_decisions(records, 50),
         "refusals": lambda records: queries.refusals(records, 50),
-        "refusals_by_rule": lambda records: queries.refusals_by_rule(records, since),
         "refusals_by_rule": lambda records: queries.refusals_by_rule(records, since),
     }
     lines = []

@@ -12,6 +12,10 @@ from ai_gateway.contract import Handler
 _SPEC = re.compile(r"functions(\.[a-z_][a-z0-9_]*)+:[a-z_][a-z0-9_]*")
 
 
+#: What answers a route that has a target and no function.
+PROXY = "functions.proxy:handle"
+
+
 class UnknownFunction(Exception):
     """What a spec names is not there; holds what was found and what would be right."""
 

@@ -14,7 +14,7 @@ from ai_gateway.judge import prompts
 from ai_gateway.judge.prompts import Prompt
 from ai_gateway.manifest import document
 from ai_gateway.manifest.checks import Surroundings, check
-from ai_gateway.manifest.functions import resolve
+from ai_gateway.manifest.functions import PROXY, resolve
 from ai_gateway.manifest.located import Document
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.manifest.partial import salvage
@@ -88,10 +88,6 @@ def _checked(source: Document, around: Surroundings, known: set[str]) -> Iterato
         problem = source.problem(at, found, finding.wanted)
         if not any(problem.key == key or problem.key.startswith(f"{key}.") for key in known):
             yield problem
-
-
-#: What answers a route that has a target and no function.
-PROXY = "functions.proxy:handle"
 
 
 def _digest(path: Path) -> str:

@@ -95,9 +95,13 @@ Name = Annotated[
     BeforeValidator(matching(NAME, "a name of at most 64 of a-z, 0-9, dot, dash and underscore")),
     WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"}),
 ]
-URL_PATH = r"/[^?#\s]*"
+URL_PATH = r"/(?:[^?#\s{}<>]|\{[a-z_][a-z0-9_]*\})*"
 UrlPath = Annotated[
     str,
-    BeforeValidator(matching(URL_PATH, "a path that begins with / and has no ? or #")),
+    BeforeValidator(
+        matching(
+            URL_PATH, "a path that begins with / and has no ? or #, and braces only round a name"
+        )
+    ),
     WithJsonSchema({"type": "string", "pattern": f"^{URL_PATH}$"}),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ai_gateway.manifest.checks.finding import Finding, Surroundings, plain
+from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, plain
 from ai_gateway.manifest.model import Manifest, Route
 
 
@@ -21,7 +21,9 @@ def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     if key is not None and not key.strip():
         yield Finding(("AI_GATEWAY_API_KEY",), "an empty key", "a long random one, or none at all")
     platform = settings.on_cai and settings.trust_platform and around.loopback
-    for index, route in enumerate(manifest.routes):
+    if settings.variables.get("GATEWAY_TRUST_PLATFORM", "") not in {"", "0", "1"}:
+        yield Finding(("GATEWAY_TRUST_PLATFORM",), "neither 0 nor 1", "1 to trust the platform")
+    for index, route in enumerate(manifest.secured().routes):
         usable = {
             "none": True,
             "jwt": True,  # reported by _later
@@ -29,7 +31,16 @@ def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
             "platform": platform,
         }
         if route.auth and not any(usable[scheme] for scheme in route.auth):
-            yield Finding(("routes", index, "auth"), plain(route.auth), _missing(route))
+            yield Finding(_place(manifest, index), plain(route.auth), _missing(route))
+
+
+def _place(manifest: Manifest, index: int) -> Location:
+    """Where the auth of a route stands: on itself, or in the security entry that meets it."""
+    route = manifest.routes[index]
+    if route.auth:
+        return ("routes", index, "auth")
+    endpoints = [entry.endpoint for entry in manifest.security]
+    return ("security", endpoints.index(route.path), "auth")
 
 
 def _missing(route: Route) -> str:
@@ -49,7 +60,7 @@ def _state(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
             state.split("://")[0] + "://...",
             "memory://; shared state in Redis comes with a later version",
         )
-    limited = [route.name for route in manifest.routes if route.rate_limit]
+    limited = [route.name for route in manifest.secured().routes if route.rate_limit]
     if around.workers > 1 and limited:
         yield Finding(
             ("GATEWAY_STATE",),

@@ -10,7 +10,9 @@ from ai_gateway.manifest.model import LATER, Closed, Manifest
 
 def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
     """A feature that a later version brings, wherever it stands."""
-    used: list[tuple[Location, str]] = [(("callback",), "callback")] * bool(manifest.callback)
+    used: list[tuple[Location, str]] = [(("callback",), "callback")] * (
+        manifest.callback is not None
+    )
     for at, name, value in _values(manifest):
         used += [((*at, name), f"{name}: {item}") for item in _each(value)]
         used += [((*at, name), name)] * (value is not None)

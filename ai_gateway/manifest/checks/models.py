@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
-from ai_gateway.manifest.model import Manifest
+from ai_gateway.manifest.model import Credentials, Manifest
+from ai_gateway.upstream.credentials import usable
 
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
@@ -27,8 +28,15 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
             )
             continue
         yield from _url((*at, "url"), model.url)
-        if model.credentials.token and model.credentials.token_file:
-            yield Finding((*at, "credentials"), "token and token_file", "one of them")
+        yield from _token((*at, "credentials", "token"), model.credentials)
+
+
+def _token(at: Location, credentials: Credentials) -> Iterator[Finding]:
+    token = credentials.token
+    if token is not None and usable(token.get_secret_value()) is None:
+        yield Finding(
+            at, "no such token", "letters and signs without a space, as a header has them"
+        )
 
 
 def _url(at: Location, url: str) -> Iterator[Finding]:
@@ -44,6 +52,7 @@ def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     for index, route in enumerate(manifest.routes):
         yield from _unknown(("routes", index, "routing", "models"), route.routing.models, models)
         yield from _unknown(("routes", index, "guardrails"), route.guardrails, around.policies)
+        yield from _token(("routes", index, "credentials", "token"), route.credentials)
     if manifest.judge:
         yield from _unknown(("judge", "model"), [manifest.judge.model], models)
         yield from _unknown(("judge", "prompt"), [manifest.judge.prompt], around.prompts)

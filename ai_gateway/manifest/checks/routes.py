@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest, plain
-from ai_gateway.manifest.functions import UnknownFunction, resolve
-from ai_gateway.manifest.model import Manifest
+from ai_gateway.manifest.functions import PROXY, UnknownFunction, resolve
+from ai_gateway.manifest.model import Credentials, Manifest, Route, Security
+
+_PARAMETER = re.compile(r"\{\w+\}")
 
 
 def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
@@ -25,8 +28,10 @@ def _routes(manifest: Manifest) -> Iterator[Finding]:
     for index, route in enumerate(manifest.routes):
         if names[route.name] > 1:
             yield Finding(("routes", index, "name"), f"{route.name} twice", "a name of its own")
+        yield from _parameters(("routes", index, "path"), route)
+        shape = _PARAMETER.sub("{}", route.path).rstrip("/")
         for method in route.methods:
-            other = served.setdefault((route.path, method), route.name)
+            other = served.setdefault((shape, method), route.name)
             if other != route.name:
                 yield Finding(
                     ("routes", index, "path"),
@@ -35,16 +40,37 @@ def _routes(manifest: Manifest) -> Iterator[Finding]:
                 )
 
 
+def _parameters(at: Location, route: Route) -> Iterator[Finding]:
+    # A target's route has a parameter already: the path below it.
+    counts = Counter(_PARAMETER.findall(route.path) + ["{below}"] * bool(route.target))
+    for name, count in counts.items():
+        if count > 1:
+            yield Finding(at, f"{name} twice", "a name of its own for each parameter")
+
+
 def _handlers(manifest: Manifest) -> Iterator[Finding]:
     for index, route in enumerate(manifest.routes):
         at: Location = ("routes", index)
         if bool(route.function) == bool(route.target):
             both = "function and target" if route.function else "neither function nor target"
             yield Finding(at, both, "a function that answers, or a target to proxy to")
-        if route.function:
+        if route.function == PROXY:
+            yield Finding((*at, "function"), route.function, "a target instead: it brings this")
+        elif route.function:
             yield from _function((*at, "function"), route.function)
+        yield from _ignored(at, route)
     for index, job in enumerate(manifest.jobs):
         yield from _function(("jobs", index, "function"), job.function)
+
+
+def _ignored(at: Location, route: Route) -> Iterator[Finding]:
+    """What a route of its kind has no use for: nothing is accepted and then ignored."""
+    if route.credentials != Credentials() and not route.target:
+        yield Finding(
+            (*at, "credentials"), "credentials but no target", "them on a model or a target"
+        )
+    if route.target and "routing" in route.model_fields_set:
+        yield Finding((*at, "routing"), "routing and a target", "one of them")
 
 
 def _function(at: Location, spec: str) -> Iterator[Finding]:
@@ -56,16 +82,23 @@ def _function(at: Location, spec: str) -> Iterator[Finding]:
 
 def _security(manifest: Manifest) -> Iterator[Finding]:
     """An entry that applies to no route, or contradicts it, is a problem."""
-    routes = {route.path: route for route in manifest.routes}
+    paths = {route.path for route in manifest.routes}
     endpoints = Counter(entry.endpoint for entry in manifest.security)
     for index, entry in enumerate(manifest.security):
         at: Location = ("security", index)
-        route = routes.get(entry.endpoint)
-        if route is None:
-            yield Finding((*at, "endpoint"), entry.endpoint, nearest(entry.endpoint, routes))
-            continue
+        if entry.endpoint not in paths:
+            yield Finding((*at, "endpoint"), entry.endpoint, nearest(entry.endpoint, paths))
         if endpoints[entry.endpoint] > 1:
             yield Finding((*at, "endpoint"), f"{entry.endpoint} twice", "one entry an endpoint")
+        if not entry.auth and not entry.rate_limit:
+            yield Finding(at, "neither auth nor rateLimit", "what the endpoint is secured with")
+        yield from _contradictions(at, entry, manifest)
+
+
+def _contradictions(at: Location, entry: Security, manifest: Manifest) -> Iterator[Finding]:
+    for route in manifest.routes:
+        if route.path != entry.endpoint:
+            continue
         if entry.auth and route.auth and set(entry.auth) != set(route.auth):
             yield _contradiction((*at, "auth"), entry.auth, route.auth)
         if entry.rate_limit and route.rate_limit and entry.rate_limit != route.rate_limit:

@@ -32,7 +32,7 @@ class Identity:
     def of(cls, settings: Settings, *, loopback: bool) -> Identity:
         """The platform is trusted on CAI, on a loopback address, when the operator says so."""
         return cls(
-            admin_digest=_digest(settings.admin_key) if settings.admin_key else None,
+            admin_digest=_digest(settings.admin_key.strip()) if settings.admin_key else None,
             platform=settings.on_cai and loopback and settings.trust_platform,
         )
 
@@ -60,12 +60,20 @@ class Identity:
                 key = ""
         if key is None:
             return None
-        digest = _digest(key.strip())
+        digest = _digest(_text(key).strip())
         if self.admin_digest and hmac.compare_digest(digest, self.admin_digest):
             return Caller(id="admin", scheme="api-key", admin=True)
         if self.platform and not (headers.get("x-api-key") or headers.get("api-key")):
             return None
         raise Unauthenticated("The API key is not one that this gateway knows.")
+
+
+def _text(value: str) -> str:
+    """A header's value is a row of bytes, handed on as Latin-1 (PEP 3333); a key is UTF-8."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def _digest(key: str) -> bytes:
@@ -79,7 +87,8 @@ def _refuse_forged_form(method: str, headers: Mapping[str, str]) -> None:
         method in _SAFE_METHODS
         or headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
         or headers.get("sec-fetch-site") == "same-origin"
-        or "authorization" in headers  # no form of another site can set it
+        # No form can set a Bearer; Basic and Negotiate the browser adds to any site's by itself.
+        or headers.get("authorization", "").lower().startswith("bearer ")
     ):
         return
     raise Forbidden("Send Content-Type: application/json; without it this could be a forged form.")

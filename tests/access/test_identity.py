@@ -87,7 +87,14 @@ def test_a_user_name_is_believed_behind_the_proxy_alone(changed) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [{}, {"content-type": "text/plain"}, {"sec-fetch-site": "cross-site"}]
+    "header",
+    [
+        {},
+        {"content-type": "text/plain"},
+        {"sec-fetch-site": "cross-site"},
+        {"authorization": "Basic YWxpY2U6c2VjcmV0"},
+        {"authorization": "Negotiate token"},
+    ],
 )
 def test_a_form_of_another_site_is_refused(header) -> None:
     """Another site can drive the user's browser, so a change must show where it comes from."""
@@ -99,7 +106,7 @@ def test_a_form_of_another_site_is_refused(header) -> None:
     "header", [JSON, {"sec-fetch-site": "same-origin"}, {"authorization": "Bearer of-the-platform"}]
 )
 def test_what_no_form_can_send_passes(header) -> None:
-    """JSON, the same origin and an Authorization header each show that it is no forged form."""
+    """JSON, the same origin and a Bearer each show that it is no forged form."""
     caller = identity().caller(route("platform"), "POST", {"remote-user": "alice"} | header)
     assert caller.scheme == "platform"
 
@@ -120,6 +127,13 @@ def test_no_key_is_known_where_none_is_set() -> None:
     for key in ("", "anything"):
         with pytest.raises(GatewayError):
             identity(AI_GATEWAY_API_KEY=None).caller(route("api-key"), "GET", {"x-api-key": key})
+
+
+@pytest.mark.parametrize("key", ["schlüssel", " padded\n", "鍵"])
+def test_a_key_of_any_letters_works(key) -> None:
+    """A key that the operator set is right when a client sends its bytes, padded or not."""
+    sent = {"x-api-key": key.strip().encode().decode("latin-1")}
+    assert identity(AI_GATEWAY_API_KEY=key).caller(route("api-key"), "GET", sent).admin
 
 
 def test_a_refusal_says_what_would_do() -> None:

@@ -1,0 +1,62 @@
+"""What the bodies of the APIs hold that callers and models speak, one file an API.
+
+A body is the parsed JSON, never a copy of it in another shape: what the guardrails read is what is
+sent. A Format says where in it the texts, the answer and the usage are; ``ai_gateway.translate``
+turns one format into another where a model speaks another than the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ai_gateway.guardrails.engine import Text
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, None where the upstream did not say; cached count in input, reasoning in output."""
+
+    input: int | None = None
+    output: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+    #: The upstream's own words, from which the cost can be worked out again.
+    raw: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the gateway itself reads of an answer: its text, tool arguments too, and its end."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+class Reader(Protocol):
+    """Reads a stream as it passes."""
+
+    def add(self, chunk: Body) -> None:
+        """One event's data."""
+
+    def reading(self) -> Reading:
+        """What was read so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One API's bodies."""
+
+    name: str
+    #: Below the model's URL.
+    path: str
+    #: Every text of a request, in order, tools and tool results included.
+    texts: Callable[[Body], list[Text]]
+    #: What a whole answer says; raises UpstreamError for what is no answer.
+    read: Callable[[Body], Reading]
+    #: A new Reader for a stream; None where the API has no streams.
+    reader: Callable[[], Reader] | None = None

@@ -33,19 +33,15 @@ from ai_gateway.simulator import Simulator, variables
 def application(snapshot: Snapshot) -> flask.Flask:
     """The functions of one bundle as a Flask app."""
     app = flask.Flask("ai-gateway", static_folder=None)
-    app.url_map.merge_slashes = False  # it would redirect
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False  # they would redirect
     for route in snapshot.bundle.manifest.routes:
         view = _view(route, snapshot.bundle.handlers[route.name], snapshot)
         path = route.path.replace("{", "<").replace("}", ">")
-        below = [f"{path.rstrip('/')}/<path:below>"] if route.target else []
-        for rule in (path, *below):
-            app.add_url_rule(
-                rule,
-                f"{route.name} {rule}",
-                view,
-                methods=route.methods,
-                provide_automatic_options=False,
-            )
+        app.add_url_rule(path, route.name, view, methods=route.methods)
+        if route.target:
+            below = f"{path.rstrip('/')}/<path:below>"
+            app.add_url_rule(below, f"{route.name}/", view, methods=route.methods)
     app.register_error_handler(HTTPException, lambda error: _no_route(error, snapshot))
     return app
 
@@ -91,7 +87,7 @@ def serve(options: argparse.Namespace) -> int:
     served = hosting.ServerOptions(
         host=options.host,
         port=settings.port if options.port is None else options.port,
-        max_body=max(route.max_body for route in bundle.manifest.routes),
+        max_body=lambda: service.current.max_body,
         control=options.control,
     )
     if options.workers > 1 and options.control is None:
@@ -99,13 +95,15 @@ def serve(options: argparse.Namespace) -> int:
         return hosting.supervise(command, options.workers, served, ready=_ready)
     service = Service(settings, loopback=options.host in LOOPBACK)
     service.weights.start()
-    snapshot = service.snapshot(bundle)
-    current = hosting.Current(application(snapshot))
+    service.current = service.snapshot(bundle)
+    current = hosting.Current(application(service.current))
 
     def swap(changed: Bundle) -> None:
-        current.app = application(service.snapshot(changed))
+        snapshot = service.snapshot(changed)
+        current.app = application(snapshot)
+        service.current = snapshot
 
-    reloader = Reloader(service, swap, workers=options.workers).start()
+    reloader = Reloader(service, bundle, swap, workers=options.workers).start()
 
     def stopping() -> None:
         reloader.stop()
@@ -117,7 +115,7 @@ def serve(options: argparse.Namespace) -> int:
         ready=_ready if options.control is None else _silent,
         stopping=stopping,
         on_hangup=reloader.reload,
-        on_refused=partial(refused_early, snapshot),
+        on_refused=lambda refusal: refused_early(service.current, refusal),
     )
 
 

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from ai_gateway.manifest.load import Bundle, fingerprint, load
+from ai_gateway.manifest.load import MANIFEST, Bundle, fingerprint, load
+from ai_gateway.manifest.problem import Problem
 from ai_gateway.service import Service
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Reloader:
     def __init__(
         self,
         service: Service,
+        bundle: Bundle,
         apply: Callable[[Bundle], None],
         *,
         workers: int = 1,
@@ -31,7 +33,7 @@ class Reloader:
         self._apply = apply
         self._workers = workers
         self._every = every
-        self._seen = fingerprint(service.settings.bundle)
+        self._seen = bundle.fingerprint
         self._lock = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._follow, name="reload", daemon=True)
@@ -49,22 +51,33 @@ class Reloader:
     def reload(self) -> bool:
         """Load the bundle as it is on disk now; False when it does not check."""
         with self._lock:
-            settings, metrics = self._service.settings, self._service.metrics
-            self._seen = fingerprint(settings.bundle)
-            bundle, problems = load(
-                settings, workers=self._workers, loopback=self._service.loopback
-            )
-            metrics.bundle_current.set(bundle is not None)
-            metrics.reloads.labels("done" if bundle else "refused").inc()
+            metrics = self._service.metrics
+            self._seen = fingerprint(self._service.settings.bundle)
+            problems = self._load()
+            metrics.bundle_current.set(not problems)
+            metrics.reloads.labels("refused" if problems else "done").inc()
             self._service.state.problems = tuple(problems)
-            if bundle is None:
+            if problems:
                 log.error("the bundle does not check, so the old one stays in force:")
-                for problem in problems:
-                    log.error("%s", problem)
-                return False
-            self._apply(bundle)
-            log.info("the bundle was reloaded: %s", bundle.digest)
-            return True
+            for problem in problems:
+                log.error("%s", problem)
+            return not problems
+
+    def _load(self) -> list[Problem]:
+        """Put the bundle on disk in force, or say why not; whatever happens, following goes on."""
+        service = self._service
+        try:
+            bundle, problems = load(
+                service.settings, workers=self._workers, loopback=service.loopback
+            )
+            if bundle:
+                self._apply(bundle)
+                log.info("the bundle was reloaded: %s", bundle.digest)
+        except Exception as error:
+            log.exception("the bundle cannot be put in force")
+            name = type(error).__name__
+            return [Problem(MANIFEST, None, "", name, "a bundle that can be put in force")]
+        return problems
 
     def _follow(self) -> None:
         while not self._stop.wait(self._every):

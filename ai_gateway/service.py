@@ -30,6 +30,11 @@ class Snapshot:
     gateway: Gateway
     identity: Identity
 
+    @property
+    def max_body(self) -> int:
+        """Bytes that the largest body may have, whatever its route."""
+        return max(route.max_body for route in self.bundle.manifest.routes)
+
 
 @dataclass(slots=True)
 class Service:
@@ -46,6 +51,8 @@ class Service:
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     state: BundleState = field(default_factory=BundleState)
+    #: What is in force now, for who has no request to tell him.
+    current: Snapshot = field(init=False)
 
     def __post_init__(self) -> None:
         self.records = Records.open(self.settings.data, self.settings.wal, self.clock)

@@ -1,5 +1,6 @@
 """The runner's commands as a person or a platform starts them: real processes."""
 
+import hashlib
 import json
 import os
 import re
@@ -152,6 +153,31 @@ def test_sighup_reloads_without_a_failed_request(environment, tmp_path) -> None:
         for thread in threads:
             thread.join()
     assert set(statuses) == {200}
+
+
+def test_what_the_server_refuses_goes_by_the_bundle_in_force(environment, tmp_path) -> None:
+    """A reload that raises a route's limit raises the server's own, and its refusals know it."""
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "judge_prompts").symlink_to(ROOT / "judge_prompts")
+    routes = '  - {path: /ping, function: "functions.ping:handle", auth: none, max_body: 10}\n'
+    (bundle / "routes.yaml").write_text(MODELS + routes)
+    with served(environment, "--bundle", str(bundle)) as (url, process):
+        assert httpx.post(f"{url}/ping", content=b"x" * 20).status_code == 413
+        changed = MODELS + routes.replace("10", "100")
+        (bundle / "routes.yaml").write_text(changed)
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while httpx.post(f"{url}/ping", content=b"x" * 20).status_code != 200:
+            assert time.monotonic() < deadline
+        assert httpx.post(f"{url}/ping", content=b"x" * 200).status_code == 413
+    with Records.open(
+        environment["GATEWAY_DATA"], tmp_path / "wal", SystemClock(), background=False
+    ) as records:
+        rows = sorted(to_rows(records.scan("requests")), key=lambda row: row["received_at"])
+    assert rows[0]["manifest_hash"] != rows[-1]["manifest_hash"]
+    digest = hashlib.sha256(changed.encode()).hexdigest()
+    assert rows[-1]["manifest_hash"] == f"sha256:{digest}"
 
 
 def test_several_workers_share_one_port(environment) -> None:

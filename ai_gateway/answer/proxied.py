@@ -118,7 +118,8 @@ def reply(raw: RawReply) -> Content:
 def request(event: Event, manifest: Manifest, body: bytes) -> ProxyRequest:
     """What goes to the target of the event's route."""
     route = event.route
-    below = event.path_parameters.get("below")
+    at_slash = event.path != route.path and event.path.endswith("/")
+    below = event.path_parameters.get("below", "" if at_slash else None)
     return ProxyRequest(
         name=route.name,
         target=route.target or "",

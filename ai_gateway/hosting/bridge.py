@@ -79,19 +79,20 @@ class Bridge:
     async def _body(self, scope: Scope, arrival: Arrival, receive: Receive) -> bytes:
         """The whole body; raises BadRequest, TooLarge, BodyTimeout or _Left."""
         length, chunked = _framing(scope)
-        if length > self._options.max_body:
-            raise self._too_large()
+        most = self._options.max_body()
+        if length > most:
+            raise _too_large(most)
         if not length and not chunked:
             return b""
         if arrival.complete:
-            return await self._rest(receive)
+            return await self._rest(receive, most)
         seconds = self._options.body_seconds
         try:
-            return await asyncio.wait_for(self._rest(receive), seconds)
+            return await asyncio.wait_for(self._rest(receive, most), seconds)
         except asyncio.TimeoutError:
             raise BodyTimeout(f"The body did not arrive within {seconds:g} seconds.") from None
 
-    async def _rest(self, receive: Receive) -> bytes:
+    async def _rest(self, receive: Receive, most: int) -> bytes:
         chunks, size, more = [], 0, True
         while more:
             message = await receive()
@@ -100,12 +101,9 @@ class Bridge:
             chunks.append(message["body"])
             size += len(message["body"])
             more = message["more_body"]
-            if size > self._options.max_body:
-                raise self._too_large()
+            if size > most:
+                raise _too_large(most)
         return b"".join(chunks)
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body has more than the {self._options.max_body} bytes that are read.")
 
     def _hand_over(self, scope: Scope, arrival: Arrival, body: bytes) -> Outbox:
         """Give the request to a thread; raises Overloaded."""
@@ -174,6 +172,10 @@ def _framing(scope: Scope) -> tuple[int, bool]:
     if hosts and not _HOST.fullmatch(hosts[0]):
         raise BadRequest("The Host header is no host name.")
     return length, chunked
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body has more than the {most} bytes that are read.")
 
 
 def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:

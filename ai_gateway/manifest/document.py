@@ -6,8 +6,10 @@ model finds wrong.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,14 @@ def read(
     """
     builder = _Builder(file or str(source if isinstance(source, Path) else "text"), variables)
     try:
-        node = yaml12.compose(_text(source) if isinstance(source, Path) else source)
+        text = _text(source) if isinstance(source, Path) else source
+        node = yaml12.compose(text)
         value = None if node is None else builder.build(node, ())
     except Unreadable as error:
         builder.report(error.line, (), error.found, error.wanted)
         return builder.document(None, readable=False)
-    return builder.document(value, readable=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return replace(builder.document(value, readable=True), digest=f"sha256:{digest}")
 
 
 def _text(path: Path) -> str:

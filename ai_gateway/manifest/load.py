@@ -35,6 +35,8 @@ class Bundle:
     policies: Guardrails
     prompts: Mapping[str, Prompt]
     handlers: Mapping[str, Handler]
+    #: Of its files just before they were read: a later change is seen, however soon it comes.
+    fingerprint: str
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ def load(
 
     ``serving`` is False for a job, which nobody calls: keys and shared state are not its concern.
     """
+    seen = fingerprint(settings.bundle)
     policies, of_policies = engine.load(settings.bundle / "policies")
     templates, of_prompts = prompts.load(settings.bundle / "judge_prompts")
     source = document.read(settings.bundle / MANIFEST, variables=settings.variables)
@@ -71,7 +74,7 @@ def load(
         return None, sorted(found, key=lambda problem: (problem.file, problem.line or 0))
     manifest = manifest.secured()
     handlers = {route.name: resolve(route.function or PROXY) for route in manifest.routes}
-    return Bundle(manifest, _digest(settings.bundle / MANIFEST), policies, templates, handlers), []
+    return Bundle(manifest, source.digest, policies, templates, handlers, seen), []
 
 
 def _section(source: Document, name: str) -> Iterable[str]:
@@ -88,10 +91,6 @@ def _checked(source: Document, around: Surroundings, known: set[str]) -> Iterato
         problem = source.problem(at, found, finding.wanted)
         if not any(problem.key == key or problem.key.startswith(f"{key}.") for key in known):
             yield problem
-
-
-def _digest(path: Path) -> str:
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def fingerprint(folder: Path) -> str:

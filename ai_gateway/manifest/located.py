@@ -27,6 +27,8 @@ class Document:
     _lines: Mapping[Location, int] = field(repr=False)
     _variables: Mapping[Location, tuple[str, ...]] = field(repr=False)
     _environment: Mapping[str, str] = field(repr=False)
+    #: Of the text that was read, whatever is in the file by now.
+    digest: str = ""
 
     def known(self, location: Location) -> Location:
         """The parts of ``location`` that stand in the file, without a union's tags or defaults."""

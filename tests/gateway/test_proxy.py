@@ -59,6 +59,14 @@ def test_path_query_and_body_arrive_with_the_targets_own_token(gateway) -> None:
     assert "x-api-key" not in sent
 
 
+@pytest.mark.parametrize("below", ["/", "/a", "/a/", "/a%20b"])
+def test_the_path_below_is_appended_as_it_is(gateway, below) -> None:
+    """A slash at the end means something to many a target, so it is neither added nor lost."""
+    gateway.client.get(f"/predict{below}", headers=gateway.headers)
+    (seen,) = gateway.simulator.requests
+    assert seen.path.endswith(f"/v1{below}")
+
+
 def test_it_is_recorded_like_a_model(gateway) -> None:
     """One row, with who asked, what was said, where it went and what came back."""
     gateway.client.post("/predict/chat/completions", json=chat("Hi"), headers=gateway.headers)

@@ -1,5 +1,6 @@
 """A changed bundle takes force in the running process."""
 
+import hashlib
 import threading
 import time
 
@@ -25,7 +26,7 @@ def reloader(gateway):
     def swap(bundle) -> None:
         app.wsgi_app.app = application(gateway.service.snapshot(bundle)).wsgi_app
 
-    running = Reloader(gateway.service, swap, every=0.05).start()
+    running = Reloader(gateway.service, gateway.snapshot.bundle, swap, every=0.05).start()
     yield running
     running.stop()
 
@@ -66,6 +67,37 @@ def test_a_bundle_that_does_not_check_changes_nothing(gateway, reloader, caplog)
     write(gateway, "functions.pong:", "functions.ping:")
     until(lambda: gateway.client.get("/readyz").json["bundle"] == "current")
     assert b"ai_gateway_bundle_current 1.0" in gateway.service.metrics.expose()
+
+
+def test_a_bundle_that_cannot_be_put_in_force_changes_nothing(gateway, caplog) -> None:
+    """Whatever breaks while a checked bundle is swapped in, the follower lives and says so."""
+    forced = []
+
+    def swap(bundle) -> None:
+        forced.append(bundle)
+        if len(forced) == 1:
+            raise RuntimeError("broken-canary")
+
+    running = Reloader(gateway.service, gateway.snapshot.bundle, swap, every=0.01).start()
+    write(gateway, "routes:", "# a\nroutes:")
+    until(lambda: gateway.service.state.problems)
+    assert "found RuntimeError" in str(gateway.service.state.problems[0])
+    assert "broken-canary" in caplog.text
+    write(gateway, "routes:", "# b\nroutes:")
+    until(lambda: len(forced) == 2)
+    running.stop()
+    assert not gateway.service.state.problems
+
+
+def test_a_change_before_the_follower_started_is_seen(gateway) -> None:
+    """What changes between the bundle's loading and the first look takes force as well."""
+    write(gateway, "routes:", "# changed\nroutes:")
+    forced = []
+    running = Reloader(gateway.service, gateway.snapshot.bundle, forced.append, every=0.01).start()
+    until(lambda: forced)
+    running.stop()
+    path = gateway.service.settings.bundle / "routes.yaml"
+    assert forced[0].digest == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def test_limits_live_on(gateway, reloader) -> None:

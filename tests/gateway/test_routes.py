@@ -85,6 +85,13 @@ def test_a_base_url_that_ends_in_a_slash_works(start) -> None:
     assert start().client.get("//ping").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/ping", "/ping/", "/pong", "/pong/"])
+def test_a_slash_at_the_end_is_no_redirect(start, path) -> None:
+    """A redirect would lead out of the gateway's own shape, and lose a body."""
+    gateway = start(PING + "}\n" + PING.replace("/ping", "/pong/") + "}\n")
+    assert gateway.client.get(path).status_code == 200
+
+
 def test_an_unknown_failure_says_nothing_but_where_to_look(start, caplog) -> None:
     """A bug is a 500 that names the request id alone; the log has the trace."""
     gateway = start(PING + "}\n")

@@ -23,13 +23,11 @@ def parse(
     shared.add_argument(
         "--bundle", type=Path, default=bundle, metavar="DIR", help="the folder of routes.yaml"
     )
-    shared.add_argument(
-        "--simulate", action="store_true", help="put a stand-in behind every model: made-up answers"
-    )
     named = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, add in _OPTIONS.items():
         summary = (commands[name].__doc__ or "").splitlines()[0]
-        command = named.add_parser(name, help=summary, description=summary, parents=[shared])
+        parents = [shared] if name in _OF_A_BUNDLE else []
+        command = named.add_parser(name, help=summary, description=summary, parents=parents)
         command.set_defaults(command=commands[name])
         add(command)
     options = parser.parse_args(arguments)
@@ -37,6 +35,9 @@ def parse(
 
 
 def _serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--simulate", action="store_true", help="put a stand-in behind every model: made-up answers"
+    )
     command.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     command.add_argument("--port", type=_port, help="default: $CDSW_APP_PORT, else 8080")
     command.add_argument("--workers", type=_count, default=1, help="processes; default: 1")
@@ -62,6 +63,7 @@ def _nothing(_command: argparse.ArgumentParser) -> None:
     pass
 
 
+_OF_A_BUNDLE = {"serve", "job", "check"}
 _OPTIONS = {"serve": _serve, "job": _job, "check": _nothing, "simulate": _simulate, "demo": _demo}
 
 

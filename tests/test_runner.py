@@ -180,13 +180,17 @@ def test_what_the_server_refuses_goes_by_the_bundle_in_force(environment, tmp_pa
     assert rows[-1]["manifest_hash"] == f"sha256:{digest}"
 
 
-def test_several_workers_share_one_port(environment) -> None:
+def test_several_workers_share_one_port(environment, tmp_path) -> None:
     """Two processes serve, each with a write-ahead file of its own; no request is lost."""
     with served(environment, "--workers", "2") as (url, _), ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: ask(url, "What is GRPO?"), range(40)))
         assert {reply.status_code for reply in replies} == {200}
     ids = {reply.json()["request_id"] for reply in replies}
     assert len(ids) == 40
+    with Records.open(
+        environment["GATEWAY_DATA"], tmp_path / "wal", SystemClock(), background=False
+    ) as records:
+        assert ids == {row["request_id"] for row in to_rows(records.scan("requests"))}
 
 
 def test_what_the_server_refuses_is_recorded(environment, tmp_path) -> None:
@@ -217,6 +221,22 @@ def test_simulate_says_how_it_is_reached(environment) -> None:
         process.terminate()
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("job", "judge-tick", "--simulate"),
+        ("check", "--simulate"),
+        ("demo", "--bundle", "."),
+        ("simulate", "--bundle", "."),
+    ],
+)
+def test_no_option_is_accepted_and_ignored(environment, arguments) -> None:
+    """Only `serve` and `demo` reach the stand-in, and only what reads a bundle takes one."""
+    done = run(environment, *arguments)
+    assert done.returncode == 2
+    assert "unrecognized arguments" in done.stderr
 
 
 def test_answers_of_the_stand_in_are_marked(environment) -> None:

@@ -1,0 +1,72 @@
+"""OpenAI's legacy completions: a prompt, and text that goes on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ai_gateway.errors import BadRequest, UpstreamError
+from ai_gateway.formats import Body, Format, Reading, Usage
+from ai_gateway.formats.chat import usage
+from ai_gateway.guardrails.engine import Text
+
+
+def texts(body: Body) -> list[Text]:
+    """The prompts and the suffix; a prompt that nobody can read is a BadRequest."""
+    prompt = body.get("prompt")
+    prompts = prompt if isinstance(prompt, list) else [prompt]
+    if prompt is not None and not all(isinstance(text, str) for text in prompts):
+        raise BadRequest(
+            "prompt: token ids cannot be checked; send a string or a list of strings.",
+            param="prompt",
+        )
+    if body.get("prompt_embeds") is not None:
+        raise BadRequest("prompt_embeds: embeddings cannot be checked.", param="prompt_embeds")
+    return [Text(text, "input") for text in (*prompts, body.get("suffix")) if isinstance(text, str)]
+
+
+def read(body: Body) -> Reading:
+    """All choices' texts; the first choice's end."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise UpstreamError("The model answered without choices.")
+    finish = _named(choices[0], "finish_reason")
+    return Reading("\n".join(_text(choice) for choice in choices), finish, usage(body.get("usage")))
+
+
+def _text(choice: object) -> str:
+    text = _named(choice, "text")
+    if text is None:
+        raise UpstreamError("The model answered with a choice without text.")
+    return text
+
+
+def _named(choice: object, name: str) -> str | None:
+    value = choice.get(name) if isinstance(choice, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+class Reader:
+    """Puts a stream's texts together, each choice's own."""
+
+    def __init__(self) -> None:
+        self._texts: dict[object, list[str]] = {}
+        self._finish: str | None = None
+        self._usage = Usage()
+
+    def add(self, chunk: Body) -> None:
+        """One ``text_completion`` chunk."""
+        if isinstance(chunk.get("usage"), Mapping):
+            self._usage = usage(chunk["usage"])
+        for choice in chunk.get("choices") or ():
+            self._finish = self._finish or _named(choice, "finish_reason")
+            text = _named(choice, "text")
+            if text is not None:
+                self._texts.setdefault(choice.get("index", 0), []).append(text)
+
+    def reading(self) -> Reading:
+        """What was said so far."""
+        said = "\n".join("".join(pieces) for pieces in self._texts.values())
+        return Reading(said, self._finish, self._usage)
+
+
+COMPLETIONS = Format(name="completions", path="/completions", texts=texts, read=read, reader=Reader)

@@ -1,0 +1,176 @@
+"""A chat completion's stream as the Messages API's events.
+
+Blocks come one after another, as the Messages API sends them: what belongs to another block ends
+the one that is open. Nothing is held back but the end, since usage comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ai_gateway import strictjson
+from ai_gateway.errors import UpstreamError
+from ai_gateway.formats import chat
+from ai_gateway.translate.anthropic import messages_answer, reasoning, words
+
+Event = dict[str, Any]
+#: A block's type, and which of them it is.
+Key = tuple[str, int]
+
+_TEXT: Key = ("text", 0)
+_THINKING: Key = ("thinking", 0)
+_REDACTED: Key = ("redacted_thinking", 0)
+
+
+def stream(chunks: Iterable[Mapping[str, Any]], request: Mapping[str, Any]) -> Iterator[Event]:
+    """The events of ``chunks``; raises UpstreamError for an error, or an end without a reason."""
+    events = _Events(hidden=messages_answer.hidden(request))
+    for chunk in chunks:
+        yield from events.add(chunk)
+    yield from events.end()
+
+
+class _Blocks:
+    """The blocks of a stream, of which at most one is open."""
+
+    def __init__(self) -> None:
+        self._index = -1
+        self._open: Key | None = None
+
+    def begin(self, key: Key, block: Event) -> Iterator[Event]:
+        yield from self.close()
+        self._index += 1
+        self._open = key
+        yield {"type": "content_block_start", "index": self._index, "content_block": block}
+
+    def add(self, key: Key, block: Event, delta: Event) -> Iterator[Event]:
+        """``delta`` to the block of ``key``, which begins as ``block`` if it is not open."""
+        if self._open != key:
+            yield from self.begin(key, block)
+        yield {"type": "content_block_delta", "index": self._index, "delta": delta}
+
+    def more(self, key: Key, delta: Event) -> Event:
+        """``delta`` to the block of ``key``, which cannot be opened again."""
+        if self._open != key:
+            raise UpstreamError("The model wrote on at a tool call after it had begun another.")
+        return {"type": "content_block_delta", "index": self._index, "delta": delta}
+
+    def close(self) -> Iterator[Event]:
+        if self._open is not None:
+            self._open = None
+            yield {"type": "content_block_stop", "index": self._index}
+
+
+class _Calls:
+    """Which tool call a fragment belongs to."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._numbers: dict[int, int] = {}
+        self._ids: dict[int, object] = {}
+
+    def number(self, call: Mapping[str, Any]) -> tuple[int, bool]:
+        """The call's number from 0, and whether it is new.
+
+        By the index; servers that leave it out, or give each call the same, begin a call with
+        another id and a name.
+        """
+        index, named = chat.count(call, "index"), bool(call["function"].get("name"))
+        if index is None:
+            index = self.count if named else max(self.count - 1, 0)
+        known = self._numbers.get(index)
+        another = named and known is not None and call.get("id") not in (None, "", self._ids[known])
+        if known is not None and not another:
+            return known, False
+        number, self.count = self.count, self.count + 1
+        self._numbers[index], self._ids[number] = number, call.get("id")
+        return number, True
+
+
+class _Events:
+    """Where the stream stands, and what its end will say."""
+
+    def __init__(self, *, hidden: bool) -> None:
+        self._hidden = hidden
+        self._head: Mapping[str, Any] | None = None
+        self._blocks = _Blocks()
+        self._calls = _Calls()
+        self._usage: object = None
+        self._finished: Mapping[str, Any] | None = None
+
+    def add(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
+        """The events of one chunk."""
+        if chunk.get("error") or chunk.get("object") == "error":
+            raise UpstreamError("The model broke off its answer.")
+        if isinstance(chunk.get("usage"), Mapping):
+            self._usage = chunk["usage"]
+        choices = chunk.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+            return  # usage alone, or what a filter said of the prompt
+        if self._head is None:
+            yield self._start(chunk)
+        yield from self._choice(choices[0])
+
+    def _start(self, chunk: Mapping[str, Any]) -> Event:
+        self._head = chunk
+        message = messages_answer.head(chunk) | {
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": words.to_messages_usage(self._usage),
+        }
+        return {"type": "message_start", "message": message}
+
+    def _choice(self, choice: Mapping[str, Any]) -> Iterator[Event]:
+        delta = choice.get("delta")
+        if isinstance(delta, Mapping):
+            yield from self._thoughts(delta)
+            for text in filter(None, messages_answer.texts(delta)):
+                said = {"type": "text_delta", "text": text}
+                yield from self._blocks.add(_TEXT, {"type": "text", "text": ""}, said)
+            calls = delta.get("tool_calls")
+            for call in calls if isinstance(calls, list) else ():
+                yield from self._call(call)
+        if isinstance(choice.get("finish_reason"), str):
+            self._finished = choice
+
+    def _thoughts(self, delta: Mapping[str, Any]) -> Iterator[Event]:
+        empty = {"type": "thinking", "thinking": "", "signature": ""}
+        for piece in [] if self._hidden else reasoning.pieces(delta):
+            if piece["type"] == "redacted_thinking":
+                yield from self._blocks.begin(_REDACTED, piece)
+                continue
+            if piece["thinking"]:
+                thought = {"type": "thinking_delta", "thinking": piece["thinking"]}
+                yield from self._blocks.add(_THINKING, empty, thought)
+            if piece["signature"]:
+                signed = {"type": "signature_delta", "signature": piece["signature"]}
+                yield from self._blocks.add(_THINKING, empty, signed)
+                yield from self._blocks.close()
+
+    def _call(self, call: Any) -> Iterator[Event]:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping):
+            return
+        number, new = self._calls.number(call)
+        key = ("tool_use", number)
+        if new:
+            block = messages_answer.tool_use(self._head or {}, number, call)
+            yield from self._blocks.begin(key, block)
+        given = function.get("arguments")
+        if given:
+            text = given if isinstance(given, str) else strictjson.dumps(given).decode()
+            yield self._blocks.more(key, {"type": "input_json_delta", "partial_json": text})
+
+    def end(self) -> Iterator[Event]:
+        """The last events."""
+        if self._finished is None:
+            raise UpstreamError("The model's stream was cut: it ended before the answer did.")
+        yield from self._blocks.close()
+        yield {
+            "type": "message_delta",
+            "delta": words.stop_reason(self._finished, called=self._calls.count > 0),
+            "usage": words.to_messages_usage(self._usage),
+        }
+        yield {"type": "message_stop"}

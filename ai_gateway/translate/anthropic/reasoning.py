@@ -1,0 +1,80 @@
+"""A model's reasoning: thinking blocks on one side, three fields of a message on the other.
+
+Chat completions have no field of their own for it. NIM, vLLM and DeepSeek call its text
+``reasoning_content`` or ``reasoning``; OpenRouter's ``reasoning_details`` also hold what Anthropic
+needs to take its own thinking back: signatures and encrypted blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Block = dict[str, Any]
+
+_FORMAT = "anthropic-claude-v1"
+
+
+def detail(block: Mapping[str, Any], index: int) -> Block:
+    """A thinking or redacted_thinking block, or a part of one, as an item of reasoning_details."""
+    found: Block = {"type": "reasoning.text", "index": index, "format": _FORMAT}
+    if block.get("data"):
+        return found | {"type": "reasoning.encrypted", "data": block["data"]}
+    if block.get("thinking"):
+        found["text"] = block["thinking"]
+    if block.get("signature"):
+        found["signature"] = block["signature"]
+    return found
+
+
+def details(blocks: Iterable[Mapping[str, Any]]) -> list[Block]:
+    """reasoning_details of whole blocks."""
+    return [detail(block, index) for index, block in enumerate(blocks)]
+
+
+def text(blocks: Iterable[Mapping[str, Any]]) -> str:
+    """What can be read of ``blocks``."""
+    return "".join(block.get("thinking") or "" for block in blocks)
+
+
+def pieces(message: Mapping[str, Any]) -> list[Block]:
+    """A chat message's or delta's reasoning as thinking blocks, or as pieces of them.
+
+    reasoning_details say all that the plain fields say; those of unknown types say nothing here.
+    """
+    found = message.get("reasoning_details")
+    items = found if isinstance(found, list) else []
+    if listed := [piece for item in items if (piece := _piece(item))]:
+        return listed
+    for name in ("reasoning_content", "reasoning"):
+        plain = message.get(name)
+        if isinstance(plain, str) and plain:
+            return [{"type": "thinking", "thinking": plain, "signature": ""}]
+    return []
+
+
+def _piece(item: object) -> Block:
+    if not isinstance(item, Mapping):
+        return {}
+    data = item.get("data")
+    if isinstance(data, str) and data:
+        return {"type": "redacted_thinking", "data": data}
+    said, signature = item.get("text") or item.get("summary"), item.get("signature")
+    said = said if isinstance(said, str) else ""
+    signature = signature if isinstance(signature, str) else ""
+    if not said and not signature:
+        return {}
+    return {"type": "thinking", "thinking": said, "signature": signature}
+
+
+def merged(parts: Iterable[Block]) -> list[Block]:
+    """Blocks of pieces that came one after another: a signature ends a thinking block."""
+    blocks: list[Block] = []
+    for part in parts:
+        last = blocks[-1] if blocks else {}
+        if part["type"] == last.get("type") == "thinking" and not last["signature"]:
+            last["thinking"] += part["thinking"]
+            last["signature"] = part["signature"]
+        else:
+            blocks.append(dict(part))
+    return blocks

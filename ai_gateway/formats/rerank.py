@@ -44,7 +44,7 @@ def _read(results: str) -> Callable[[Body], Reading]:
 
 
 def _usage(body: Body) -> Usage:
-    """What vLLM and NIM call ``usage``, and Cohere ``meta``, where units of its own may stand alone."""
+    """What vLLM and NIM call usage, and Cohere meta, where units of its own may stand alone."""
     used, meta = body.get("usage"), body.get("meta")
     if isinstance(used, Mapping):
         given = count(used, "prompt_tokens")

@@ -1,0 +1,58 @@
+"""Which failure is which: what may be asked again, what falls back, what opens a circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ai_gateway.errors import GatewayError, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+
+
+class Busy(UpstreamUnavailable):
+    """All that a model may be asked at once is in use, and so is the queue for it."""
+
+    code = "model_busy"
+
+
+class CircuitOpen(UpstreamUnavailable):
+    """A model failed too often and is left alone for now."""
+
+    code = "model_circuit_open"
+
+
+#: Codes whose failure has a word of its own; their status says nothing about the model.
+_WORDS = {
+    "upstream_unreachable": "connect",
+    "upstream_cold_start": "cold-start",
+    UpstreamTimeout.code: "timeout",
+    Busy.code: "busy",
+    CircuitOpen.code: "open",
+}
+#: What never opens a circuit: whose move it is, or that the model is on its way.
+_HARMLESS = frozenset({"4xx", "cold-start", "busy", "open"})
+
+
+def kinds(error: GatewayError) -> frozenset[str]:
+    """The words of ``on:`` that ``error`` falls under; none if it is no upstream's."""
+    if not isinstance(error, UpstreamError):
+        return frozenset()
+    word = _WORDS.get(error.code)
+    return frozenset({word} if word else {str(error.status), f"{error.status // 100}xx"})
+
+
+def matches(error: GatewayError, on: Collection[str]) -> bool:
+    """Whether ``error`` is one that ``on`` names."""
+    return not kinds(error).isdisjoint(on)
+
+
+def may_have_run(error: GatewayError) -> bool:
+    """Whether the model may have worked on the request although no whole answer came.
+
+    An upstream error says so by its attribute ``unfinished``; a timeout that says nothing counts.
+    """
+    return bool(getattr(error, "unfinished", isinstance(error, UpstreamTimeout)))
+
+
+def counts(error: GatewayError) -> bool:
+    """Whether ``error`` is a failure for the model's circuit."""
+    found = kinds(error)
+    return bool(found) and found.isdisjoint(_HARMLESS)

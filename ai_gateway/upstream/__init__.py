@@ -1,48 +1,72 @@
 """Upstreams: the one package that speaks HTTP to model endpoints and proxied targets.
 
-A call goes through it top to bottom: ``openai`` writes the request, ``credentials`` adds the
-token, ``exchange`` sends it through ``pool`` and ``wire`` (whose connections ``address`` checks),
-``openai`` reads the answer, and ``errors`` says what went wrong.
+A call goes through it top to bottom: ``request`` writes it, ``credentials`` adds the token,
+``exchange`` sends it through ``pool`` and ``wire`` (whose connections ``address`` checks, and which
+``cancel`` ends), ``inflate`` unpacks what comes, ``answer`` reads it whole or ``stream`` event by
+event (which ``sse`` takes apart), and ``errors`` says what went wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Credentials, Model, Timeout
-from ai_gateway.upstream import address, openai, relay
+from ai_gateway.upstream import address, answer, errors, openai, relay, request
+from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
-from ai_gateway.upstream.exchange import Call, RawReply, decoded, exchange
+from ai_gateway.upstream.exchange import Call, Incoming, RawReply, sent
 from ai_gateway.upstream.relay import ProxyRequest
+from ai_gateway.upstream.stream import Event, Stream
 from ai_gateway.upstream.surroundings import Surroundings
 
-__all__ = ["ProxyRequest", "RawReply", "UpstreamReply", "Upstreams"]
+__all__ = [
+    "Cancel",
+    "Event",
+    "ProxyRequest",
+    "RawReply",
+    "Reply",
+    "Stream",
+    "UpstreamReply",
+    "Upstreams",
+]
 
 MAX_RESPONSE = 32_000_000  # bytes, before and after decoding
 IDLE = 60.0  # seconds that a connection is kept without use
+STALL = 60.0  # seconds between two reads of a stream
 _MODELS = 1000  # of which the endpoints are remembered
 
 _STATUSES = range(200, 600)  # of a whole answer (RFC 9110, 15)
 
-_FIXED = (
-    (b"accept", b"application/json"),
-    (b"content-type", b"application/json"),
-    (b"user-agent", b"ai-gateway"),
-)
+_BINARY = "/audio/"  # paths below it may answer with something else than JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's answer; times in milliseconds since the call began, the wait for a connection too.
+
+    ``body`` is the JSON object that came, or the bytes of another type below ``/audio/``;
+    ``headers`` are as the upstream sent them, their names looked up in any case; ``request_id`` is
+    the upstream's own.
+    """
+
+    status: int
+    body: dict[str, Any] | bytes
+    headers: Mapping[str, str]
+    first_byte_ms: float
+    latency_ms: float
+    simulated: bool
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamReply:
-    """A model's answer; times in milliseconds since the call began, the wait for a connection too.
-
-    ``headers`` are as the upstream sent them; their names are looked up in any case.
-    """
+    """A chat completion, and what the gateway reads of it; the rest as in Reply."""
 
     status: int
     body: dict[str, Any]
@@ -68,6 +92,7 @@ class Upstreams:
         resolve: Host and port to addresses.
         max_response: Bytes of a response that are read.
         idle: Seconds that a connection is kept without use.
+        stall: Seconds that a stream may pause; a comment is a sign of life too.
     """
 
     def __init__(
@@ -78,9 +103,11 @@ class Upstreams:
         resolve: address.Resolve = address.system,
         max_response: int = MAX_RESPONSE,
         idle: float = IDLE,
+        stall: float = STALL,
     ) -> None:
         self._clock = clock
         self._max_response = max_response
+        self._stall = stall
         self._wallet = Wallet(clock)
         self._transports = Transports(clock, Surroundings(environment), resolve, idle)
         #: By the model's identity; the model itself is held, so that the identity stays its own.
@@ -89,73 +116,145 @@ class Upstreams:
     def complete(self, model: Model, body: Mapping[str, Any], deadline: float) -> UpstreamReply:
         """The answer of ``model`` to a chat-completions ``body``, not streamed.
 
-        It ends by ``deadline``, and by the model's own ``timeout.whole``. Raises the UpstreamError
-        family only; each message is safe for the caller.
+        As ``send``; and what is no chat completion is an UpstreamError too.
         """
-        started = self._clock.monotonic()
+        found = self.send(model, "/chat/completions", body, deadline)
+        said = openai.completion(self._endpoint(model).who, cast("dict[str, Any]", found.body))
+        return UpstreamReply(
+            status=found.status,
+            body=said.body,
+            text=said.text,
+            finish_reason=said.finish_reason,
+            usage=said.usage,
+            headers=found.headers,
+            first_byte_ms=found.first_byte_ms,
+            latency_ms=found.latency_ms,
+            simulated=found.simulated,
+        )
+
+    def send(
+        self,
+        model: Model,
+        path: str,
+        body: Mapping[str, Any] | bytes,
+        deadline: float,
+        *,
+        cancel: Cancel = NEVER,
+        content_type: str = "application/json",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Reply:
+        """The answer of ``model`` to ``body`` on ``path`` of its API, not streamed.
+
+        It ends by ``deadline``, and by the model's own ``timeout.whole``. A mapping is sent under
+        the endpoint's own name of the model and within its limit of tokens, bytes as they are.
+        ``headers`` are the caller's, of which those that are the gateway's business are left out.
+
+        Raises the UpstreamError family for any status but success, an error body under one, and
+        no JSON object where one is due (everywhere but below ``/audio/``); CallerLeft within a
+        second of ``cancel``; BadRequest for a header that cannot be passed on. Each message is safe
+        for the caller.
+        """
         endpoint = self._endpoint(model)
+        json_due = not path.startswith(_BINARY)
         call = Call(
             method="POST",
-            url=endpoint.url,
-            headers=endpoint.headers,
-            body=openai.request(model, body),
-            deadline=min(deadline, started + model.timeout.whole),
-            started=started,
+            url=endpoint.below(path),
+            headers=request.headers(
+                content_type, "application/json" if json_due else "*/*", headers
+            ),
+            body=body if isinstance(body, bytes) else request.body(model, path, body),
+            started=self._clock.monotonic(),
+            deadline=self._by(model, deadline),
+            hold=Hold(cancel),
         )
-        raw, token = self._ask(endpoint, call)
-        found = openai.completion(
-            endpoint.who, raw, decoded(raw, endpoint.who, self._max_response), token
-        )
-        return UpstreamReply(
+        incoming, token = self._ask(endpoint, call)
+        raw = incoming.whole(self._max_response)
+        return Reply(
             status=raw.status,
-            body=found.body,
-            text=found.text,
-            finish_reason=found.finish_reason,
-            usage=found.usage,
             headers=raw.headers,
+            body=answer.checked(endpoint.who, raw, token, json_due=json_due),
             first_byte_ms=raw.first_byte_ms,
             latency_ms=raw.latency_ms,
             simulated=raw.headers.get("x-gateway-simulated") == "true",
+            request_id=errors.request_id(raw.headers),
         )
 
-    def relay(self, request: ProxyRequest, deadline: float) -> RawReply:
+    def stream(
+        self,
+        model: Model,
+        path: str,
+        body: Mapping[str, Any],
+        deadline: float,
+        *,
+        cancel: Cancel = NEVER,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Stream:
+        """The answer of ``model`` to ``body`` on ``path``, event by event; to be closed.
+
+        Its first event is here when this returns, so that until then another model can be asked:
+        everything that ``send`` raises is raised here, and for an answer that is not streamed or
+        holds no event an UpstreamError. On the paths of chat and completions the usage is asked
+        for, whether the caller did (``Stream.usage_asked``) or not.
+        """
+        endpoint = self._endpoint(model)
+        call = Call(
+            method="POST",
+            url=endpoint.below(path),
+            headers=request.headers("application/json", "text/event-stream", headers),
+            body=request.body(model, path, body, stream=True),
+            started=self._clock.monotonic(),
+            deadline=self._by(model, deadline),
+            stall=self._stall,
+            hold=Hold(cancel),
+        )
+        incoming, token = self._ask(endpoint, call)
+        if incoming.status not in answer.SUCCESS:
+            raw = incoming.whole(self._max_response)
+            raise errors.refusal(endpoint.who, raw.status, raw.headers, raw.body, token)
+        return Stream(incoming, token, usage_asked=request.asks_usage(body))
+
+    def relay(self, given: ProxyRequest, deadline: float, *, cancel: Cancel = NEVER) -> RawReply:
         """The answer of a fixed target, whatever its status.
 
-        Raises BadRequest for a path or header that is not passed on, and the UpstreamError family
-        where there is no answer.
+        Raises BadRequest for a path or header that is not passed on, the UpstreamError family
+        where there is no answer, and CallerLeft.
         """
-        started = self._clock.monotonic()
-        endpoint = self._target(request)
+        endpoint = self._target(given)
         call = Call(
-            method=request.method,
-            url=relay.url(request, endpoint.url),
-            headers=(*endpoint.headers, *relay.outgoing(request.headers)),
-            body=request.body,
+            method=given.method,
+            url=relay.url(given, endpoint.url),
+            headers=relay.outgoing(given.headers),
+            body=given.body,
             deadline=deadline,
-            started=started,
-            repeatable=request.repeatable,
+            started=self._clock.monotonic(),
+            repeatable=given.repeatable,
+            hold=Hold(cancel),
         )
-        raw, _ = self._ask(endpoint, call)
+        incoming, _ = self._ask(endpoint, call)
+        raw = incoming.whole(self._max_response)
         if raw.status not in _STATUSES:
             raise UpstreamError(f"{endpoint.who} answered with the status {raw.status}.")
-        body = decoded(raw, endpoint.who, self._max_response)
-        return replace(raw, headers=relay.incoming(raw.headers), body=body)
+        return replace(raw, headers=relay.incoming(raw.headers))
 
     def close(self) -> None:
         """Close every connection; those in use close when their answer ends."""
         self._transports.close()
 
-    def _ask(self, endpoint: Endpoint, call: Call) -> tuple[RawReply, str | None]:
+    def _by(self, model: Model, deadline: float) -> float:
+        return min(deadline, self._clock.monotonic() + model.timeout.whole)
+
+    def _ask(self, endpoint: Endpoint, call: Call) -> tuple[Incoming, str | None]:
         """The answer, and the token that was sent; once more with a fresh token after a 401."""
         self._transports.sweep()
         credential = endpoint.credential
         token = credential.token()
-        raw = exchange(endpoint, call, token, self._clock, self._max_response)
-        if raw.status == HTTPStatus.UNAUTHORIZED and credential.renewable:
+        incoming = sent(endpoint, call, token, self._clock)
+        if incoming.status == HTTPStatus.UNAUTHORIZED and credential.renewable:
+            incoming.whole(self._max_response)
             credential.renew()
             token = credential.token()
-            raw = exchange(endpoint, call, token, self._clock, self._max_response)
-        return raw, token
+            incoming = sent(endpoint, call, token, self._clock)
+        return incoming, token
 
     def _endpoint(self, model: Model) -> Endpoint:
         known = self._endpoints.get(id(model))
@@ -171,7 +270,11 @@ class Upstreams:
         who = f"The model {model.model_id}"
         place = Place(who, parsed(who, model.url), model.max_connections, model.ca_file)
         endpoint = self._reached(place, model.credentials, model.timeout)
-        return replace(endpoint, url=openai.url(place.url), headers=endpoint.headers + _FIXED)
+        return replace(
+            endpoint,
+            headers=endpoint.headers + request.DIALECT.get(model.dialect, ()),
+            key_header=request.KEY_HEADER.get(model.dialect),
+        )
 
     def _target(self, request: ProxyRequest) -> Endpoint:
         who = f"The target {request.name}"
@@ -190,5 +293,6 @@ class Upstreams:
             transport=self._transports.transport(place),
             credential=self._wallet.credential(place.who, spec),
             headers=((b"host", place.url.netloc), (b"accept-encoding", b"identity")),
+            key_header=None,
             timeout={"connect": timeout.connect, "read": timeout.first_byte},
         )

@@ -15,6 +15,8 @@ from contextlib import suppress
 
 import httpcore
 
+from ai_gateway.upstream.cancel import LOOK, NOBODY, Hold
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
@@ -39,8 +41,13 @@ def system(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def resolved(resolve: Resolve, host: str, port: int, seconds: float) -> Sequence[str]:
-    """``resolve(host, port)``, given up after ``seconds``; raises NameUnknown or ConnectTimeout."""
+def resolved(
+    resolve: Resolve, host: str, port: int, seconds: float, hold: Hold = NOBODY
+) -> Sequence[str]:
+    """``resolve(host, port)``, given up after ``seconds``.
+
+    Raises NameUnknown, ConnectTimeout, or Interrupted where the caller of ``hold`` leaves.
+    """
     literal = _literal(host)
     if literal is not None:
         return [str(literal)]
@@ -55,7 +62,10 @@ def resolved(resolve: Resolve, host: str, port: int, seconds: float) -> Sequence
     # The resolver of the C library knows no deadline, so it is waited for from outside.
     thread = threading.Thread(target=work, name="resolve", daemon=True)
     thread.start()
-    thread.join(seconds)
+    while thread.is_alive() and seconds > 0:
+        thread.join(min(seconds, LOOK))
+        seconds -= LOOK
+        hold.check()
     if not outcome:
         raise httpcore.ConnectTimeout("name resolution")
     found = outcome[0]

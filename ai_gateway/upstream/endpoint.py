@@ -5,19 +5,20 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpcore
 import httpx
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
-from ai_gateway.upstream import address
+from ai_gateway.upstream import address, request
 from ai_gateway.upstream.credentials import Credential
 from ai_gateway.upstream.pool import Dial, Pool, Transport
 from ai_gateway.upstream.surroundings import Surroundings
 from ai_gateway.upstream.wire import Network
 
+_PATHS = 100  # of one endpoint that are remembered
 _SWEEP = 10.0  # seconds between looks at connections that nobody uses
 
 Key = tuple[str, bytes, int, int, tuple[str, ...] | None]
@@ -33,8 +34,27 @@ class Endpoint:
     transport: Transport
     credential: Credential
     headers: tuple[tuple[bytes, bytes], ...]
+    #: The header that the token goes into as it is; ``Authorization: Bearer`` if there is none.
+    key_header: bytes | None
     #: Seconds to connect and to the first byte, under httpx's names for them.
     timeout: Mapping[str, float]
+    _below: dict[str, httpx.URL] = field(default_factory=dict, repr=False)
+
+    def below(self, path: str) -> httpx.URL:
+        """The URL of an API's ``path``, of which there are few."""
+        found = self._below.get(path)
+        if found is None:
+            if len(self._below) >= _PATHS:
+                self._below.clear()
+            found = self._below[path] = request.url(self.url, path)
+        return found
+
+    def signed(self, token: str) -> tuple[bytes, bytes]:
+        """The header that carries ``token``."""
+        value = token.encode("ascii")
+        if self.key_header is not None:
+            return self.key_header, value
+        return b"authorization", b"Bearer " + value
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from ai_gateway.upstream.address import AddressRefused, NameUnknown
 
 WORDS = 300  # characters of the upstream's own words that a caller sees
 _READ = 20_000  # characters of them that are looked at
-_CALLERS = (400, 404, 413, 422)
+_CALLERS = (400, 404, 409, 413, 422)
 _CREDENTIALS = (401, 402, 403)
 
 #: How Knative, Envoy and Istio say that nothing is ready behind them; their bodies are plain text.
@@ -38,8 +38,36 @@ _STARTING = re.compile(
     r"|upstream connect error|activator request timeout",
     re.IGNORECASE,
 )
+#: The names of errors under which a status is known that came as 200, in a stream above all.
+_NAMED = {
+    "BadRequestError": 400,
+    "INVALID_ARGUMENT": 400,
+    "content_filter": 400,
+    "context_length_exceeded": 400,
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "NotFoundError": 404,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "RESOURCE_EXHAUSTED": 429,
+    "insufficient_quota": 429,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "throttlingException": 429,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+#: What upstreams call their own number of a request: OpenAI, Anthropic, Azure, NVIDIA, AWS.
+_IDS = ("x-request-id", "request-id", "apim-request-id", "nvcf-reqid", "x-amzn-requestid")
+_ID = re.compile(r"[\w.:/+=@-]{1,200}", re.ASCII)
+_MILLISECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _RETRY_AFTER = re.compile(r"\d{1,9}|[A-Z][a-z]{2}, [\w :]{10,40} GMT")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+_FAILURE = re.compile(r"[45]\d\d", re.ASCII)
 _HTML = re.compile(r"\s*(<!doctype|<html|<head|<body)", re.IGNORECASE)
 
 
@@ -53,17 +81,20 @@ def refusal(
     """
     said = words(headers.get("content-type", ""), body, token)
     quoted = f" It said: {said}" if said else ""
+    told = upstream_id(headers)
     if status in _CALLERS:
-        return UpstreamRefused(f"{who} refused the request.{quoted}", status)
+        return UpstreamRefused(f"{who} refused the request.{quoted}", status, headers=told)
     if status in _CREDENTIALS:
-        return UpstreamError(f"{who} refused the gateway's credentials ({status}).")
-    wait = retry_after(headers)
+        message = f"{who} refused the gateway's credentials ({status})."
+        return UpstreamError(message, headers=told)
+    wait = retry_after(headers) | told
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         message = f"{who} takes no more requests for now.{quoted}"
         return UpstreamRateLimited(message, headers=wait)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return UpstreamError(
-            f"{who} answered with a redirect ({status}), as a login page does; it is not followed."
+            f"{who} answered with a redirect ({status}), as a login page does; it is not followed.",
+            headers=told,
         )
     return _failed(who, status, quoted, wait)
 
@@ -80,9 +111,25 @@ def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> Upst
 
 
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
-    """The upstream's ``Retry-After`` (RFC 9110, 10.2.3), if it is one."""
-    value = headers.get("retry-after", "").strip()
-    return {"retry-after": value} if _RETRY_AFTER.fullmatch(value) else {}
+    """The upstream's ``Retry-After`` (RFC 9110, 10.2.3) and OpenAI's own in milliseconds.
+
+    A value that is none is left out.
+    """
+    forms = {"retry-after": _RETRY_AFTER, "retry-after-ms": _MILLISECONDS}
+    given = {name: headers.get(name, "").strip() for name in forms}
+    return {name: value for name, value in given.items() if forms[name].fullmatch(value)}
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The upstream's own number of the request, which its operator asks for."""
+    found = (headers.get(name, "").strip() for name in _IDS)
+    return next((value for value in found if _ID.fullmatch(value)), None)
+
+
+def upstream_id(headers: Mapping[str, str]) -> dict[str, str]:
+    """``request_id`` as a header for the caller."""
+    found = request_id(headers)
+    return {} if found is None else {"x-upstream-request-id": found}
 
 
 def words(content_type: str, body: bytes, token: str | None) -> str:
@@ -132,16 +179,25 @@ def _find(value: Any, depth: int) -> str:
 def code(body: Mapping[str, Any]) -> int | None:
     """The HTTP status inside an error body that came under status 200; ``None`` if it is no error.
 
-    An error without a usable code counts as 500.
+    An error without a usable code or known name counts as 500.
     """
     error = body.get("error")
-    if not error and body.get("object") != "error":
+    if not error and body.get("object") != "error" and body.get("type") != "error":
         return None
-    for holder in (error, body):
-        given = holder.get("code") if isinstance(holder, dict) else None
-        if isinstance(given, (int, str)) and re.fullmatch(r"[45]\d\d", str(given)):
-            return int(given)
-    return int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    holders = [holder for holder in (error, body) if isinstance(holder, dict)]
+    given = [holder.get(key) for holder in holders for key in ("code", "status", "type")]
+    words = [str(value) for value in given if isinstance(value, (int, str))]
+    numbers = (int(word) for word in words if _FAILURE.fullmatch(word))
+    names = (_NAMED[word] for word in words if word in _NAMED)
+    return next(numbers, None) or next(names, int(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+
+def unlisted(value: Any) -> Any:
+    """``value``, or the error body in it: Google's come as a list of one."""
+    match value:
+        case [{"error": _} as body]:
+            return body
+    return value
 
 
 def failure(who: str, error: httpx.TransportError, *, late: bool, answering: bool) -> UpstreamError:
@@ -154,7 +210,7 @@ def failure(who: str, error: httpx.TransportError, *, late: bool, answering: boo
             f"{who} was not asked: all its connections stayed busy until the deadline."
         )
     if isinstance(error, httpx.TimeoutException):
-        return UpstreamTimeout(f"{who} {_timeout(error, late=late)}.")
+        return UpstreamTimeout(f"{who} {_timeout(error, late=late, answering=answering)}.")
     if isinstance(error, httpx.ConnectError):
         return _unconnected(who, error)
     return UpstreamError(f"{who} {_broken(error, answering=answering)}.")
@@ -164,18 +220,18 @@ def _broken(error: httpx.TransportError, *, answering: bool) -> str:
     if isinstance(error, httpx.ProxyError):
         return "cannot be reached: the forward proxy refused the connection"
     if answering:
-        return "cut its answer short"
+        return "ended early: its answer was cut short"
     if isinstance(error, httpx.NetworkError) or "disconnected" in str(error):
         return "closed the connection without an answer"
     return "answered something that is not HTTP"
 
 
-def _timeout(error: httpx.TimeoutException, *, late: bool) -> str:
+def _timeout(error: httpx.TimeoutException, *, late: bool, answering: bool) -> str:
     if late:
         return "did not finish before the deadline"
     if isinstance(error, httpx.ConnectTimeout):
         return "could not be connected to in time"
-    return "sent no first byte in time"
+    return "fell silent in its answer" if answering else "sent no first byte in time"
 
 
 def _unconnected(who: str, error: httpx.ConnectError) -> UpstreamError:

@@ -1,24 +1,18 @@
-"""One HTTP exchange: a request on a transport, and its whole answer within bounds."""
+"""One HTTP exchange: a request on a transport, and its answer within bounds."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 import httpx
 
 from ai_gateway.clock import Clock
-from ai_gateway.errors import UpstreamError, UpstreamTimeout
-from ai_gateway.upstream import errors
+from ai_gateway.errors import CallerLeft, GatewayError, UpstreamTimeout
+from ai_gateway.upstream import errors, inflate
+from ai_gateway.upstream.cancel import Hold
 from ai_gateway.upstream.endpoint import Endpoint
-
-#: zlib's window sizes: with a gzip header, with a zlib header or none (``deflate`` means either).
-_GZIP, _ZLIB, _RAW = 31, 15, -15
-_CODINGS = 2  # more on top of each other are no honest answer
-
-_DECODABLE = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +38,74 @@ class Call:
     deadline: float
     #: Whether the upstream may get it twice, should a kept connection turn out to be dead.
     repeatable: bool = True
+    #: Seconds that the answer may pause, once it has begun.
+    stall: float | None = None
+    hold: Hold = field(default_factory=Hold)
 
 
-def exchange(
-    endpoint: Endpoint, call: Call, token: str | None, clock: Clock, limit: int
-) -> RawReply:
-    """The answer to ``call``, of at most ``limit`` bytes and of any status.
+class Incoming:
+    """An answer whose head has come. It must be closed, or read to its end."""
 
-    Redirects are not followed. Raises the UpstreamError family.
+    def __init__(self, who: str, call: Call, clock: Clock, response: httpx.Response) -> None:
+        self.who = who
+        self.call = call
+        self.first_byte_ms = (clock.monotonic() - call.started) * 1000
+        self.status = response.status_code
+        response.headers.encoding = "latin-1"  # as bytes are told on, whatever they mean
+        self.headers: Mapping[str, str] = response.headers
+        self._clock = clock
+        self._response = response
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes; raises the UpstreamError family, or CallerLeft."""
+        try:
+            yield from cast("Iterable[bytes]", self._response.stream)
+        except httpx.TransportError as error:
+            raise _failure(self.who, self.call, self._clock, error, answering=True) from error
+
+    def whole(self, most: int) -> RawReply:
+        """All of it, without its content coding, of at most ``most`` bytes; closed."""
+        try:
+            chunks = list(inflate.plain(self.chunks(), self.headers, self.who, most))
+        finally:
+            self.close()
+        return RawReply(
+            status=self.status,
+            headers=self.headers,
+            body=b"".join(chunks),
+            first_byte_ms=self.first_byte_ms,
+            latency_ms=self.elapsed_ms(),
+        )
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the call began."""
+        return (self._clock.monotonic() - self.call.started) * 1000
+
+    def close(self) -> None:
+        """End the exchange; its connection is kept if the body was read to its end."""
+        self._response.close()
+
+
+def sent(endpoint: Endpoint, call: Call, token: str | None, clock: Clock) -> Incoming:
+    """The answer to ``call``, of any status. Redirects are not followed.
+
+    Raises the UpstreamError family, or CallerLeft.
     """
+    if call.hold.fired:
+        raise _left(endpoint.who)
     if clock.monotonic() >= call.deadline:
         raise UpstreamTimeout(f"{endpoint.who} was not asked: the deadline was past.")
-    first: float | None = None
     try:
         response = endpoint.transport.handle_request(_request(endpoint, call, token))
-        first = clock.monotonic()
-        response.headers.encoding = "latin-1"  # as bytes are told on, whatever they mean
-        try:
-            body = _read(response, endpoint.who, limit)
-        finally:
-            response.close()
     except httpx.TransportError as error:
-        late = clock.monotonic() >= call.deadline
-        raise errors.failure(endpoint.who, error, late=late, answering=first is not None) from error
-    return RawReply(
-        status=response.status_code,
-        headers=response.headers,
-        body=body,
-        first_byte_ms=(first - call.started) * 1000,
-        latency_ms=(clock.monotonic() - call.started) * 1000,
-    )
+        raise _failure(endpoint.who, call, clock, error, answering=False) from error
+    return Incoming(endpoint.who, call, clock, response)
 
 
 def _request(endpoint: Endpoint, call: Call, token: str | None) -> httpx.Request:
-    headers = list(call.headers)
+    headers = [*endpoint.headers, *call.headers]
     if token is not None:
-        headers.append((b"authorization", b"Bearer " + token.encode("ascii")))
+        headers.append(endpoint.signed(token))
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         headers.append((b"content-length", b"%d" % len(call.body)))
     return httpx.Request(
@@ -91,62 +117,21 @@ def _request(endpoint: Endpoint, call: Call, token: str | None) -> httpx.Request
         extensions={
             "timeout": endpoint.timeout,
             "deadline": call.deadline,
+            "stall": call.stall,
             "retry": call.repeatable,
+            "hold": call.hold,
         },
     )
 
 
-def _read(response: httpx.Response, who: str, limit: int) -> bytes:
-    chunks, size = [], 0
-    for chunk in cast("Iterable[bytes]", response.stream):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(who, limit)
-    return b"".join(chunks)
+def _failure(
+    who: str, call: Call, clock: Clock, error: httpx.TransportError, *, answering: bool
+) -> GatewayError:
+    if call.hold.fired:
+        return _left(who)
+    late = clock.monotonic() >= call.deadline
+    return errors.failure(who, error, late=late, answering=answering)
 
 
-def decoded(reply: RawReply, who: str, limit: int) -> bytes:
-    """The body without gzip or deflate, bounded while it grows; raises UpstreamError.
-
-    Any other coding is an UpstreamError too: none was asked for.
-    """
-    body = reply.body
-    applied = _codings(reply.headers) if body else ()
-    for coding in reversed(applied):
-        if coding not in _DECODABLE or len(applied) > _CODINGS:
-            raise UpstreamError(f"{who} answered in a coding that was not asked for.")
-        try:
-            body = _inflate(body, coding, limit)
-        except zlib.error:
-            raise UpstreamError(f"{who} sent a broken {coding} body.") from None
-        if len(body) > limit:
-            raise _too_large(who, limit)
-    return body
-
-
-def _codings(headers: Mapping[str, str]) -> list[str]:
-    """The content codings that a body was put through, in their order."""
-    named = headers.get("content-encoding", "").lower().split(",")
-    return [coding for part in named if (coding := part.strip()) not in ("", "identity")]
-
-
-def _inflate(body: bytes, coding: str, limit: int) -> bytes:
-    if coding != "deflate":
-        return _unpacked(body, _GZIP, limit)
-    try:
-        return _unpacked(body, _ZLIB, limit)
-    except zlib.error:
-        return _unpacked(body, _RAW, limit)
-
-
-def _unpacked(body: bytes, window: int, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(window)
-    found = unpacker.decompress(body, limit + 1)
-    if body and not unpacker.eof and len(found) <= limit:
-        raise zlib.error("the end is missing")
-    return found
-
-
-def _too_large(who: str, limit: int) -> UpstreamError:
-    return UpstreamError(f"{who} answered with more than {limit} bytes.")
+def _left(who: str) -> CallerLeft:
+    return CallerLeft(f"The caller left before {who[:1].lower()}{who[1:]} had answered.")

@@ -1,4 +1,4 @@
-"""The OpenAI dialect: a chat completion's request and answer, as NIM, vLLM and OpenAI speak it."""
+"""The OpenAI dialect: what a chat completion says, as NIM, vLLM and OpenAI speak it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import httpx
-import orjson
-
-from ai_gateway import strictjson
 from ai_gateway.errors import UpstreamError
-from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import errors
-from ai_gateway.upstream.exchange import RawReply
-
-_CHAT = b"/chat/completions"
-_NOT_STREAMED = frozenset({"stream", "stream_options"})
-_SUCCESS = range(200, 300)
-_FEW = 200  # brackets in an answer that cannot nest deeper than the gateway writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +19,12 @@ class Completion:
     usage: dict[str, Any] | None
 
 
-def url(base: httpx.URL) -> httpx.URL:
-    """Where chat completions are: ``base`` ends in ``/v1``; the full path is accepted as well."""
-    path, mark, query = base.raw_path.partition(b"?")
-    own = path.rstrip(b"/").removesuffix(_CHAT).rstrip(b"/")
-    return base.copy_with(raw_path=own + _CHAT + mark + query)
-
-
-def request(model: Model, body: Mapping[str, Any]) -> bytes:
-    """``body`` for ``model``: under the endpoint's own name of it, within its limit of tokens."""
-    sent = {key: value for key, value in body.items() if key not in _NOT_STREAMED}
-    sent["model"] = model.model_id
-    if model.max_output_tokens is not None:
-        _limit(sent, model.max_output_tokens)
-    return strictjson.dumps(sent)
-
-
-def _limit(sent: dict[str, Any], most: int) -> None:
-    name = "max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"
-    asked = sent.get(name)
-    if asked is None or (isinstance(asked, int) and asked > most):
-        sent[name] = most
-
-
-def completion(who: str, raw: RawReply, body: bytes, token: str | None) -> Completion:
-    """The completion in ``body``, the decoded body of ``raw``; anything else is an UpstreamError.
+def completion(who: str, value: dict[str, Any]) -> Completion:
+    """What the body ``value`` says; raises UpstreamError where it is no chat completion.
 
     The text is that of the first choice; reasoning fields are no part of it, while ``<think>`` in
     the content stays where it is.
     """
-    if raw.status not in _SUCCESS:
-        raise errors.refusal(who, raw.status, raw.headers, body, token)
-    value = _object(who, raw, body)
-    status = errors.code(value)
-    if status is not None:
-        raise errors.refusal(who, status, raw.headers, body, token)
     choice = _first_choice(who, value)
     finish, usage = choice.get("finish_reason"), value.get("usage")
     return Completion(
@@ -74,25 +33,6 @@ def completion(who: str, raw: RawReply, body: bytes, token: str | None) -> Compl
         finish_reason=finish if isinstance(finish, str) else None,
         usage=usage if isinstance(usage, dict) else None,
     )
-
-
-def _object(who: str, raw: RawReply, body: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(body)
-        if body.count(b"[") + body.count(b"{") > _FEW:
-            orjson.dumps(value)  # reads deeper than it writes
-    except (ValueError, TypeError):
-        _useless(who, f"{_kind(raw, body)} where JSON was due")
-    if not isinstance(value, dict):
-        _useless(who, "JSON that is no object")
-    return value
-
-
-def _kind(raw: RawReply, body: bytes) -> str:
-    if not body.strip():
-        return "an empty body"
-    html = "html" in raw.headers.get("content-type", "").lower()
-    return "an HTML page, as a login page is," if html else "something"
 
 
 def _first_choice(who: str, body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any, cast
 import httpcore
 import httpx
 
+from ai_gateway.upstream.cancel import LOOK, NOBODY, Hold
 from ai_gateway.upstream.wire import Network, Wire
 
 #: Makes a connection, which connects with its first request, on the network that it is given.
@@ -38,8 +39,9 @@ class Line:
 
     def send(self, request: httpcore.Request) -> httpcore.Response:
         """The response's head; the connection is closed if there is none."""
-        self.wire.begin(request.extensions["deadline"])
+        given = request.extensions
         try:
+            self.wire.begin(given["deadline"], given.get("hold", NOBODY), given.get("stall"))
             return self._connection.handle_request(request)
         except BaseException:
             self.close()
@@ -49,9 +51,10 @@ class Line:
         """Whether it is idle, has not lain too long, and was not closed by the other side."""
         return self._connection.is_idle() and not self._connection.has_expired()
 
-    def idle(self) -> bool:
-        """Whether its last exchange went to the end."""
-        return self._connection.is_idle()
+    def finished(self) -> bool:
+        """Whether its last exchange went to the end; no other can interrupt it from now on."""
+        self.wire.end()
+        return self._connection.is_idle() and not self.wire.cut
 
     def close(self) -> None:
         """Close the connection and its socket."""
@@ -73,13 +76,11 @@ class Pool:
         """The response, whose body must be closed; raises httpcore's errors.
 
         ``request.extensions``: ``timeout`` (``connect`` and ``read``, the latter until the first
-        byte), ``deadline`` (of the clock's monotonic time), and ``retry`` where a request may be
-        sent again when a kept connection turns out to be dead.
+        byte), ``stall`` (the same for each later read), ``deadline`` (of the clock's monotonic
+        time), ``hold`` (whose caller may leave), and ``retry`` where a request may be sent again
+        when a kept connection turns out to be dead.
         """
-        deadline = request.extensions["deadline"]
-        left = deadline - self._network.clock.monotonic()
-        if not self._free.acquire(timeout=left):
-            raise httpcore.PoolTimeout("connections")
+        self._take_turn(request.extensions["deadline"], request.extensions.get("hold", NOBODY))
         try:
             line, response = self._exchange(request)
         except BaseException:
@@ -90,7 +91,7 @@ class Pool:
 
     def give_back(self, line: Line) -> None:
         """End the use of ``line``: it is kept if it can serve again."""
-        if line.idle():
+        if line.finished():
             self._idle.append(line)
         else:
             line.close()
@@ -129,6 +130,14 @@ class Pool:
                     return line
                 line.close()
         return None
+
+    def _take_turn(self, deadline: float, hold: Hold) -> None:
+        left = deadline - self._network.clock.monotonic()
+        while not self._free.acquire(timeout=min(left, LOOK)):
+            hold.check()
+            left = deadline - self._network.clock.monotonic()
+            if left <= 0:
+                raise httpcore.PoolTimeout("connections")
 
     def _exchange(self, request: httpcore.Request) -> tuple[Line, httpcore.Response]:
         line = self._reuse()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpcore
+from httpcore._backends.sync import SyncStream  # its backend keeps the socket to itself until late
 
 from ai_gateway.clock import Clock
 from ai_gateway.upstream import address
+from ai_gateway.upstream.cancel import NOBODY, Hold, Interrupted
 
 _SLICE = 65536  # a write is cut into slices, so that a peer that reads slowly meets the deadline
-_BACKEND = httpcore.SyncBackend()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,52 @@ class Wire(httpcore.NetworkBackend):
         self._stream: httpcore.NetworkStream | None = None
         self._connect_by = 0.0
         self._deadline = 0.0
+        self._stall: float | None = None
+        self._hold = NOBODY
+        #: Held while the socket is closed or shut down: its number may be another's afterwards.
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
         #: Whether a byte of the answer has come.
         self.heard = False
+        #: Whether an exchange was interrupted, after which the connection is of no more use.
+        self.cut = False
 
-    def begin(self, deadline: float) -> None:
-        """A new exchange starts, which ends by ``deadline`` (of the clock's monotonic time)."""
+    def begin(self, deadline: float, hold: Hold = NOBODY, stall: float | None = None) -> None:
+        """A new exchange starts, which ends by ``deadline`` (of the clock's monotonic time).
+
+        After its first byte no read may take longer than ``stall`` seconds. Raises Interrupted if
+        the caller has left.
+        """
         self._deadline = deadline
+        self._stall = stall
         self.heard = False
+        self._hold = hold
+        hold.take(self)
+
+    def end(self) -> None:
+        """The exchange is over: what ``interrupt`` it brings from now on comes too late."""
+        with self._lock:
+            hold, self._hold = self._hold, NOBODY
+        hold.drop()
+
+    def interrupt(self, hold: Hold) -> None:
+        """Wake whoever reads, writes or connects, if ``hold`` is of the present exchange."""
+        with self._lock:
+            if self._hold is hold and self._socket is not None:
+                self.cut = True
+                with suppress(OSError):
+                    # TLS's own shutdown would let the reader take what is encrypted for plain.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def hurry(self, seconds: float) -> None:
+        """Let the exchange end within ``seconds``."""
+        self._deadline = min(self._deadline, self._monotonic() + seconds)
+
+    def allowance(self, first_byte: float | None) -> float:
+        """Seconds that a read may take; not above 0 when the deadline is past."""
+        left = self.left()
+        own = self._stall if self.heard else first_byte
+        return left if own is None else min(left, own)
 
     def left(self) -> float:
         """Seconds until the deadline; not above 0 when it is past."""
@@ -52,24 +94,19 @@ class Wire(httpcore.NetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - httpcore's signature; never asked for
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - the same
     ) -> httpcore.NetworkStream:
         """A stream to the first checked address of ``host`` that takes the connection."""
         left = self.left()
         self._connect_by = self._monotonic() + (left if timeout is None else min(timeout, left))
-        found = address.resolved(self._network.resolve, host, port, self._connecting())
+        seconds = self._connecting()
+        found = address.resolved(self._network.resolve, host, port, seconds, self._hold)
         *others, last = address.permitted(host, found, self._network.allowed)
-
-        def connect(ip: str, seconds: float) -> httpcore.NetworkStream:
-            return self._attach(
-                _BACKEND.connect_tcp(ip, port, seconds, local_address, socket_options)
-            )
-
         for tried, ip in enumerate(others):
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return connect(ip, self._connecting() / (len(others) + 1 - tried))
-        return connect(last, self._connecting())
+                return self._connected(ip, port, self._connecting() / (len(others) + 1 - tried))
+        return self._connected(last, port, self._connecting())
 
     def start_tls(
         self,
@@ -82,20 +119,62 @@ class Wire(httpcore.NetworkBackend):
         # What a forward proxy said while the tunnel was dug is not the upstream's first byte.
         self.heard = False
         seconds = self._connecting()
-        return self._attach(
-            inner.start_tls(context, name, seconds if timeout is None else min(seconds, timeout))
-        )
+        seconds = seconds if timeout is None else min(seconds, timeout)
+        # TLS takes the number away from the socket's object before it shakes hands.
+        with closing(inner.get_extra_info("socket").dup()) as twin:
+            self._use(twin)
+            try:
+                secured = inner.start_tls(context, name, seconds)
+            except httpcore.ConnectError:
+                self._hold.check()
+                raise
+            finally:
+                self._use(None)
+        return self._attach(secured)
 
     def close(self) -> None:
         """Close the socket, whatever state the connection above it is in."""
         if self._stream is not None:
             self._stream.close()
+        self.end()
+
+    def release(self, inner: httpcore.NetworkStream) -> None:
+        """Close ``inner``, which nobody shuts down meanwhile."""
+        with self._lock:
+            self._socket = None
+            inner.close()
+
+    def _connected(self, ip: str, port: int, seconds: float) -> httpcore.NetworkStream:
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        inner = SyncStream(plain)
+        try:
+            self._use(plain)
+            plain.settimeout(seconds)
+            plain.connect((ip, port))
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except (OSError, httpcore.NetworkError) as error:
+            self.release(inner)
+            self._hold.check()
+            late = isinstance(error, TimeoutError)
+            kind = httpcore.ConnectTimeout if late else httpcore.ConnectError
+            raise kind("connect") from error
+        return self._attach(inner)
+
+    def _use(self, used: socket.socket | None) -> None:
+        """What an interruption shuts down from now on."""
+        with self._lock:
+            self._socket = used
+        if used is not None:
+            self._hold.check()
 
     def _attach(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
         self._stream = Stream(self, inner)
+        self._use(inner.get_extra_info("socket"))
         return self._stream
 
     def _connecting(self) -> float:
+        self._hold.check()
         seconds = self._connect_by - self._monotonic()
         if seconds <= 0:
             raise httpcore.ConnectTimeout("connect")
@@ -114,14 +193,15 @@ class Stream(httpcore.NetworkStream):
         """At most ``max_bytes``; ``timeout`` counts for the first byte, the deadline for all."""
         if self._unsent:
             self._flush()
-        left = self._wire.left()
-        if not self._wire.heard and timeout is not None:
-            left = min(left, timeout)
-        if left <= 0:
+        wire = self._wire
+        seconds = wire.allowance(timeout)
+        if seconds <= 0:
             raise httpcore.ReadTimeout("deadline")
-        data = self._inner.read(max_bytes, left)
+        data = self._inner.read(max_bytes, seconds)
         if data:
-            self._wire.heard = True
+            wire.heard = True
+        elif wire.cut:  # which would look like the end of an answer without a length
+            raise Interrupted("the caller left")
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -147,7 +227,7 @@ class Stream(httpcore.NetworkStream):
 
     def close(self) -> None:
         """Close the socket."""
-        self._inner.close()
+        self._wire.release(self._inner)
 
     def start_tls(
         self,

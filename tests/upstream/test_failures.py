@@ -76,12 +76,12 @@ def test_a_slow_name_server_meets_the_time_to_connect(over: threading.Event) -> 
         (b"", "closed the connection without an answer"),
         (b"HTTP/1.1 200 OK\r\ncontent-le", "closed the connection without an answer"),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "answered something that is not HTTP"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "cut its answer short"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", "ended early"),
         (
             b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":',
-            "cut its answer short",
+            "ended early",
         ),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "cut its answer short"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "ended early"),
         (b"HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n", "something that is not HTTP"),
     ],
 )

@@ -1,0 +1,101 @@
+"""What goes out: where to, under which name, and within the model's limit of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from ai_gateway import strictjson
+from ai_gateway.manifest.model import Model
+from ai_gateway.upstream import relay
+
+#: Paths of APIs, which a declared URL may end in; the longer first.
+_ENDS = (
+    b"/chat/completions",
+    b"/completions",
+    b"/embeddings",
+    b"/messages",
+    b"/ranking",
+    b"/rerank",
+    b"/responses",
+)
+#: The fields that limit an answer's tokens, on the paths that generate text; the first is set
+#: where the caller sets none.
+_LIMITS = {
+    "/chat/completions": ("max_tokens", "max_completion_tokens"),
+    "/completions": ("max_tokens",),
+    "/messages": ("max_tokens",),
+    "/responses": ("max_output_tokens",),
+}
+#: The paths whose streams tell the usage only if they are asked to.
+_SILENT = frozenset({"/chat/completions", "/completions"})
+_STREAMING = frozenset({"stream", "stream_options"})
+
+#: What every model of a dialect is sent beside the rest.
+DIALECT: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
+    "anthropic": ((b"anthropic-version", b"2023-06-01"),)
+}
+#: The header for the token, where it is not ``Authorization: Bearer``.
+KEY_HEADER: Mapping[str, bytes] = {"anthropic": b"x-api-key"}
+
+#: What may not be given from outside: it is the gateway's own.
+_FIXED = frozenset({"accept", "anthropic-version", "content-type", "user-agent"})
+
+
+def url(base: httpx.URL, path: str) -> httpx.URL:
+    """``path`` below ``base``, which ends in ``/v1``; a full path is accepted as well."""
+    own, mark, query = base.raw_path.partition(b"?")
+    own = own.rstrip(b"/")
+    end = next((end for end in _ENDS if own.endswith(end)), b"")
+    own = own.removesuffix(end).rstrip(b"/")
+    return base.copy_with(raw_path=own + path.encode("ascii") + mark + query)
+
+
+def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = False) -> bytes:
+    """``given`` for ``model``: under the endpoint's own name of it, within its limit of tokens."""
+    sent = {key: value for key, value in given.items() if key not in _STREAMING}
+    sent["model"] = model.model_id
+    if stream:
+        sent["stream"] = True
+        options = given.get("stream_options")
+        if path in _SILENT and (options is None or isinstance(options, dict)):
+            options = {**(options or {}), "include_usage": True}
+        if options is not None:
+            sent["stream_options"] = options
+    if model.max_output_tokens is not None and path in _LIMITS:
+        _limit(sent, _LIMITS[path], model.max_output_tokens)
+    return strictjson.dumps(sent)
+
+
+def asks_usage(given: Mapping[str, Any]) -> bool:
+    """Whether the caller himself asked for the usage at a stream's end."""
+    options = given.get("stream_options")
+    return isinstance(options, Mapping) and options.get("include_usage") is True
+
+
+def headers(
+    content_type: str, accept: str, extra: Sequence[tuple[str, str]]
+) -> list[tuple[bytes, bytes]]:
+    """The headers of one call; raises BadRequest for one of ``extra`` that is none.
+
+    Credentials, hop-by-hop headers and those that the gateway sets itself are left out of
+    ``extra``.
+    """
+    found = [
+        (b"accept", accept.encode("ascii")),
+        (b"content-type", content_type.encode("latin-1")),
+        (b"user-agent", b"ai-gateway"),
+    ]
+    if extra:
+        own = {name: value for name, value in extra if name.lower() not in _FIXED}
+        found += relay.outgoing(own)
+    return found
+
+
+def _limit(sent: dict[str, Any], names: Sequence[str], most: int) -> None:
+    name = next((name for name in reversed(names) if name in sent), names[0])
+    asked = sent.get(name)
+    if asked is None or (isinstance(asked, int) and asked > most):
+        sent[name] = most

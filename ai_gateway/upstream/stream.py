@@ -1,0 +1,146 @@
+"""A streamed answer: its events one by one, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from itertools import chain
+from typing import Any
+
+from ai_gateway.errors import GatewayError, UpstreamError
+from ai_gateway.upstream import answer, errors, inflate, sse
+from ai_gateway.upstream.exchange import Incoming, RawReply
+
+Event = tuple[str | None, dict[str, Any]]
+
+MOST = 256_000_000  # bytes of a stream, before and after decoding
+_WHOLE = 32_000_000  # bytes of an answer in one piece
+_FAILED = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+_DONE = b"[DONE]"
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_UNSTREAMED = (b"{", b"[", b"<")  # which no line of an event begins with
+#: Seconds that the end of the body may follow ``[DONE]`` by, so that the connection is kept.
+_LINGER = 0.1
+
+
+class Stream:
+    """A model's events, each its name (None for most) and its data, as they come.
+
+    Raises the UpstreamError family where the stream breaks or holds an error, and CallerLeft. It
+    ends by itself, or with ``close``; both let go of the connection. Used by one thread.
+
+    Attributes:
+        status: Of the head, as are ``headers`` and ``request_id`` (the upstream's own).
+        usage_asked: Whether the caller himself asked for the usage.
+        done: Whether ``[DONE]`` was seen. Where it was not, the format knows the answer's end.
+        first_byte_ms: Milliseconds from the call's beginning to the head.
+        first_event_ms: The same to the first event.
+        simulated: Whether the stand-in answered.
+    """
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        token: str | None,
+        most: int = MOST,
+        *,
+        usage_asked: bool = False,
+    ) -> None:
+        self.status = incoming.status
+        self.headers: Mapping[str, str] = incoming.headers
+        self.request_id = errors.request_id(incoming.headers)
+        self.simulated = incoming.headers.get("x-gateway-simulated") == "true"
+        self.usage_asked = usage_asked
+        self.done = False
+        self.first_byte_ms = incoming.first_byte_ms
+        self._incoming = incoming
+        self._who = incoming.who
+        self._token = token
+        self._most = most
+        self._chunks: Iterator[bytes] = iter(())
+        self._over = False
+        self._events = self._read()
+        self._first: Event | None = self._begin()
+        self.first_event_ms = incoming.elapsed_ms()
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events; a second look goes on where the first one stopped."""
+        return self
+
+    def __next__(self) -> Event:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return next(self._events)
+
+    def close(self) -> None:
+        """Nothing more is read; the connection is closed if the stream was not over."""
+        self._first = None
+        self._events.close()
+
+    def _begin(self) -> Event:
+        try:
+            return next(self._events)
+        except StopIteration:
+            raise UpstreamError(f"{self._who} ended its stream before it began.") from None
+
+    def _read(self) -> Generator[Event, None, None]:
+        incoming = self._incoming
+        try:
+            self._chunks = inflate.plain(incoming.chunks(), incoming.headers, self._who, self._most)
+            for name, data in self._parsed():
+                if data.startswith(_DONE):
+                    self.done = True
+                    self._drain()
+                    return
+                if data and not data.isspace():  # some keep a connection alive by empty events
+                    yield name, self._object(name, data)
+        finally:
+            incoming.close()
+
+    def _parsed(self) -> Iterator[sse.Event]:
+        parser = sse.Parser(self._who)
+        for chunk in self._streamed():
+            yield from parser.feed(chunk)
+        self._over = True
+        yield from parser.end()
+
+    def _streamed(self) -> Iterator[bytes]:
+        """The body's bytes, unless it is one JSON value or a page, whatever its type says."""
+        for chunk in self._chunks:
+            begun = chunk.lstrip(_BLANK)
+            if begun[:1] in _UNSTREAMED and begun:
+                raise self._unstreamed(chunk)
+            yield chunk
+            if begun:
+                break
+        yield from self._chunks
+
+    def _unstreamed(self, start: bytes) -> UpstreamError:
+        body = b"".join(inflate.bounded(chain([start], self._chunks), self._who, _WHOLE))
+        incoming = self._incoming
+        raw = RawReply(incoming.status, incoming.headers, body, 0.0, 0.0)
+        answer.checked(self._who, raw, self._token, json_due=True)
+        return UpstreamError(f"{self._who} answered in one piece where a stream was asked for.")
+
+    def _object(self, name: str | None, data: bytes) -> dict[str, Any]:
+        try:
+            value = errors.unlisted(answer.parsed(data))
+        except ValueError:
+            value = None
+        status = errors.code(value) if isinstance(value, dict) else None
+        if status is not None or name == "error":
+            headers, status = self._incoming.headers, status or _FAILED
+            raise errors.refusal(self._who, status, headers, data, self._token)
+        if not isinstance(value, dict):
+            what = "ended early: its last event is cut" if self._over else "sent no JSON object"
+            raise UpstreamError(f"{self._who} {what}.")
+        return value
+
+    def _drain(self) -> None:
+        """Read the end of the body, which is due now; what comes instead is of no interest."""
+        self._incoming.call.hold.hurry(_LINGER)
+        with suppress(GatewayError):
+            for _ in self._chunks:
+                pass

@@ -17,6 +17,7 @@ from ai_gateway.contract import Event, Handler, Reply
 from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, TooLarge, internal_error
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.model import Route
+from ai_gateway.problems import SHAPES
 
 if TYPE_CHECKING:
     from ai_gateway.hosting import Refusal
@@ -99,7 +100,7 @@ def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:
         snapshot.gateway.refuse(event, error)
     elif error.__cause__:
         log.error("request %s failed", event.request_id, exc_info=error.__cause__)
-    return problem(error)
+    return problem(error, event.route.errors)
 
 
 def _count(event: Event, response: Response, snapshot: Snapshot) -> None:
@@ -122,12 +123,7 @@ def render(reply: Reply) -> Response:
     return Response(reply.status, reply.headers, body)
 
 
-def problem(error: GatewayError) -> Response:
-    """An error in the OpenAI protocol's shape."""
-    shape = {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    return Response(error.status, {**_JSON, **error.headers}, strictjson.dumps({"error": shape}))
+def problem(error: GatewayError, shape: str = "openai") -> Response:
+    """An error in the shape that the route's callers read."""
+    headers = {**_JSON, **error.headers}
+    return Response(error.status, headers, strictjson.dumps(SHAPES[shape](error)))

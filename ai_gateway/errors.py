@@ -4,7 +4,7 @@
     ├── BadRequest 400 ── InvalidJSON, TooDeep, LengthMismatch, UnknownModel (404)
     ├── Unauthenticated 401
     ├── Forbidden 403 ── PolicyViolation
-    ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413
+    ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413, CallerLeft 499
     ├── RateLimited 429
     └── UpstreamError 502 ── UpstreamRateLimited 429, UpstreamUnavailable 503, UpstreamTimeout 504,
                              UpstreamRefused (its own)
@@ -35,6 +35,15 @@ class GatewayError(Exception):
         self.headers = dict(headers or {})
         #: True once a decision record holds this outcome, so that it is written once.
         self.recorded = False
+
+    def details(self) -> dict[str, str | None]:
+        """What the caller is told, by OpenAI's names."""
+        return {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.code,
+        }
 
 
 class BadRequest(GatewayError):
@@ -118,6 +127,13 @@ class BodyTimeout(GatewayError):
     status = 408
     code = "body_timeout"
     type = "invalid_request_error"
+
+
+class CallerLeft(GatewayError):
+    """The caller left before the answer ended; nobody reads this, but it is recorded."""
+
+    status = 499
+    code = "client_closed_request"
 
 
 class TooLarge(GatewayError):

@@ -30,6 +30,7 @@ class Reloader:
         every: float = 1.0,
     ) -> None:
         self._service = service
+        self._guarded = bool(bundle.policies.names)
         self._apply = apply
         self._workers = workers
         self._every = every
@@ -70,8 +71,12 @@ class Reloader:
             bundle, problems = load(
                 service.settings, workers=self._workers, loopback=service.loopback
             )
+            if bundle and self._guarded and not bundle.policies.names:
+                # A folder that is away for a moment must not switch the guardrails off.
+                return [Problem("policies", None, "", "no policy", "one, as there was before")]
             if bundle:
                 self._apply(bundle)
+                self._guarded = bool(bundle.policies.names)
                 log.info("the bundle was reloaded: %s", bundle.digest)
         except Exception as error:
             log.exception("the bundle cannot be put in force")

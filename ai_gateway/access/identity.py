@@ -45,6 +45,8 @@ class Identity:
             return known
         user = headers.get("remote-user", "").strip()
         if self.platform and user and "platform" in route.auth:
+            if "," in user:  # several of the header: the proxy's own is one of them, but which?
+                raise Unauthenticated("The request carries more than one REMOTE-USER.")
             _refuse_forged_form(method, headers)
             return Caller(id=f"platform:{user[:200]}", scheme="platform")
         if "none" in route.auth:

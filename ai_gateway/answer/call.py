@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ai_gateway.contract import Event
+from ai_gateway.formats import Format
+from ai_gateway.formats.chat import CHAT
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question for a model, in the gateway's own form: an OpenAI chat-completions body.
+    """One question for a model, in the caller's own format.
 
-    ``model`` is what the caller named: a model, or ``None``/``auto`` to let the routing choose.
-    On a route with a target the event's own body is what is passed on, and ``body`` is empty.
+    ``model`` is what the caller named: a model, a route, or ``None``/``auto`` to let the routing
+    choose. On a route with a target the event's own body is what is passed on.
     """
 
     event: Event
     surface: str
     body: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
+    format: Format = CHAT
+    stream: bool = False
+
+
+class Chunks(Protocol):
+    """A streamed answer's events, in the caller's format. It is recorded when it ends."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The events' data; a GatewayError where it breaks."""
+
+    def close(self) -> None:
+        """The caller left, or has all; to be called always."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's answer: its text, the upstream's whole body, and headers that say who and why."""
+    """A model's answer: its text, the whole body, and headers that say who and why.
+
+    Of a streamed answer there are ``chunks`` instead of text and body.
+    """
 
     model: str
-    text: str
-    body: Mapping[str, Any] | bytes
+    text: str = ""
+    body: Mapping[str, Any] | bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    chunks: Chunks | None = None

@@ -47,7 +47,7 @@ class Gateway:
         with self._recorded(decision):
             if call.event.route.target:
                 return self._relay(call, decision)
-            self._guard(guard.texts(call.body), decision)
+            self._guard(call.format.texts(call.body), decision)
             decision.request = call.body
             choice = decision.choice = self._choose(call, decision)
             decision.selection = choice.selection
@@ -123,6 +123,8 @@ class Gateway:
         decision.weights_id = published.id
         if call.model not in _AUTO:
             return pinned(_known(call.model, models, route), published.score(call.model))
+        if not models:
+            raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
         scores = {model: published.score(model) for model in models}
         return choose(models, scores, route.routing, self.random.randrange(SEEDS))
 
@@ -136,9 +138,10 @@ class Gateway:
         decision.usage, decision.price = reply.usage, model.price
         decision.first_byte_ms, decision.finish_reason = reply.first_byte_ms, reply.finish_reason
         decision.simulated = reply.simulated
-        decision.digest = digest(strictjson.dumps(reply.body))
+        body = {**reply.body, "model": name}  # which the endpoint calls by another name
+        decision.digest = digest(strictjson.dumps(body))
         headers = _explain(name, choice, simulated=reply.simulated)
-        return Answer(name, reply.text, reply.body, reply.status, headers)
+        return Answer(name, reply.text, body, reply.status, headers)
 
     @contextmanager
     def _attempt(self, model: str, decision: Decision) -> Iterator[Attempt]:

@@ -3,28 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ai_gateway.errors import PolicyViolation
 from ai_gateway.guardrails.engine import Guardrails, Inspection, Text
-
-
-def texts(body: Mapping[str, Any]) -> list[Text]:
-    """Every text of a chat-completions body, in order; a tool's own words are of stage ``tool``."""
-    return [
-        Text(text, "tool" if message.get("role") == "tool" else "input")
-        for message in body["messages"]
-        for text in _parts(message.get("content"))
-    ]
-
-
-def _parts(content: object) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, list):
-        for part in content:
-            if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-                yield part["text"]
 
 
 def strings(value: object) -> Iterator[str]:

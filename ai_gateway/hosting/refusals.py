@@ -53,17 +53,7 @@ class Refusal:
 
     def body(self) -> bytes:
         """The one error shape."""
-        error = self.error
-        return orjson.dumps(
-            {
-                "error": {
-                    "message": error.message,
-                    "type": error.type,
-                    "param": error.param,
-                    "code": error.code,
-                }
-            }
-        )
+        return orjson.dumps({"error": self.error.details()})
 
     def headers(self, body: bytes) -> Headers:
         """The response's headers; the rest of the request is not read, so the connection ends."""

@@ -106,6 +106,9 @@ class Route(Closed):
     methods: Annotated[tuple[Method, ...], OneOrMore, Field(min_length=1)] = ("POST",)
     function: str | None = Field(None, description="functions.MODULE:NAME")
     target: str | None = Field(None, description="http://host:port that path and below go to.")
+    errors: Literal["openai", "anthropic", "oip"] = Field(
+        "openai", description="The shape of errors, as the callers' SDK reads them."
+    )
     auth: Annotated[tuple[Scheme, ...], OneOrMore] = Field(
         (), description="Any of these is enough; a route without is denied."
     )

@@ -6,6 +6,7 @@ A token never stands in a ``repr``, an error or a log.
 from __future__ import annotations
 
 import base64
+import logging
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,9 @@ class Credential(Protocol):
         """The token was refused: fetch it anew with the next ``token()``."""
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Static:
     """A token that stands in the manifest, or none."""
@@ -62,7 +66,7 @@ class TokenFile:
     """A file with a token, plain or as JSON field ``access_token`` (/tmp/jwt on Cloudera AI).
 
     It is kept until its ``exp`` (RFC 7519, 4.1.4) less a skew; a token without ``exp`` until the
-    file changes, or for a minute. Any error is an UpstreamError that names the path.
+    file changes, or for a minute. Any error is an UpstreamError; the log names the path.
     """
 
     renewable = True
@@ -118,7 +122,8 @@ class TokenFile:
         return _Held(token, expiry - SKEW, None)
 
     def _unusable(self, reason: str) -> UpstreamError:
-        return UpstreamError(f"The token file {self._path} cannot be used: {reason}.")
+        log.error("the token file %s cannot be used: %s", self._path, reason)
+        return UpstreamError("The gateway's own token for this model cannot be read.")
 
 
 def usable(token: str | None) -> str | None:

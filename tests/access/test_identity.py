@@ -140,3 +140,9 @@ def test_a_refusal_says_what_would_do() -> None:
     """Who comes without a credential is told which ones are taken."""
     with pytest.raises(Unauthenticated, match=r"X-API-Key.* or a Cloudera AI user"):
         identity().caller(route("api-key", "platform"), "GET", {})
+
+
+def test_two_user_names_are_none() -> None:
+    """A name that a caller adds to the proxy's own is not believed, and neither is the other."""
+    with pytest.raises(Unauthenticated, match="more than one"):
+        identity().caller(route("platform"), "GET", {"remote-user": "mallory, alice"})

@@ -121,13 +121,32 @@ def test_no_request_fails_while_bundles_change(gateway, reloader) -> None:
             if client.get("/ping").status_code != 200:
                 failed.append(1)
 
-    threads = [threading.Thread(target=load) for _ in range(2)]
+    threads = [threading.Thread(target=load, daemon=True) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for number in range(5):
-        write(gateway, "routes:", f"# {number}\nroutes:")
-        assert reloader.reload()
-    stop.set()
+    try:
+        for number in range(5):
+            write(gateway, "routes:", f"# {number}\nroutes:")
+            assert reloader.reload()
+    finally:
+        stop.set()
     for thread in threads:
         thread.join()
     assert not failed
+
+
+def test_a_folder_that_is_away_does_not_switch_guardrails_off(start) -> None:
+    """A reload that finds no policy where there were some is refused."""
+    gateway = start(PING, policies={"p": POLICY})
+    reloader = Reloader(gateway.service, gateway.snapshot.bundle, lambda bundle: None)
+    (gateway.service.settings.bundle / "policies" / "p.yaml").unlink()
+    assert not reloader.reload()
+    assert gateway.service.state.problems[0].found == "no policy"
+
+
+POLICY = """
+version: 1
+name: p
+checks:
+  - {name: c, type: phrases, stages: [input], action: block, phrases: [xyzzy]}
+"""

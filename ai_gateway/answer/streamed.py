@@ -1,0 +1,69 @@
+"""A streamed answer: read as it passes, and recorded when it ends, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError
+from ai_gateway.formats import Reader, Reading
+
+
+class Source(Protocol):
+    """Where the events' data come from."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The events' data; a GatewayError where it breaks."""
+
+    def close(self) -> None:
+        """No more is wanted."""
+
+
+#: Told once of what was read, and of the error that ended it.
+Ended = Callable[[Reading, GatewayError | None], None]
+
+
+class Streamed:
+    """Passes a model's events on. A stream that stops before its answer is finished is an error."""
+
+    def __init__(self, source: Source, reader: Reader, ended: Ended) -> None:
+        self._source = source
+        self._reader = reader
+        self._ended: Ended | None = ended
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The events' data, in the caller's format."""
+        try:
+            for chunk in self._source:
+                self._reader.add(chunk)
+                yield chunk
+            if self._reader.reading().finish_reason is None:
+                raise UpstreamError("The model's answer ended early.")
+        except GatewayError as error:
+            self._end(error)
+            raise
+        self._end(None)
+
+    def close(self) -> None:
+        """Let go of the upstream; who closes before the end has left."""
+        self._source.close()
+        self._end(CallerLeft("The caller left before the end."))
+
+    def _end(self, error: GatewayError | None) -> None:
+        ended, self._ended = self._ended, None
+        if ended:
+            ended(self._reader.reading(), error)
+
+
+class Held:
+    """A streamed answer that was held back until all of it was checked."""
+
+    def __init__(self, chunks: list[dict[str, Any]]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The events' data."""
+        return iter(self._chunks)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

@@ -1,0 +1,136 @@
+"""OpenAI's chat completions, as NIM, vLLM and most others speak them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ai_gateway.errors import UpstreamError
+from ai_gateway.formats import Body, Format, Reading, Usage
+from ai_gateway.guardrails.engine import Text
+
+
+def texts(body: Body) -> list[Text]:
+    """What every message says; a tool's own words are of stage ``tool``."""
+    return [
+        Text(text, "tool" if message.get("role") in ("tool", "function") else "input")
+        for message in body["messages"]
+        for text in _whole(list(_message(message)))
+    ]
+
+
+def _whole(pieces: list[str]) -> list[str]:
+    """The pieces of one message, and all of them as one: a model reads what they say together."""
+    return [*pieces, "".join(pieces)] if len(pieces) > 1 else pieces
+
+
+def _message(message: Body) -> Iterator[str]:
+    yield from parts(message.get("content"))
+    if isinstance(message.get("refusal"), str):
+        yield message["refusal"]
+    yield from _arguments(message)
+
+
+def parts(content: object) -> Iterator[str]:
+    """The texts of a message's content: a string, or parts of which some hold text."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            found = part.get("text") or part.get("refusal") if isinstance(part, Mapping) else part
+            if isinstance(found, str):
+                yield found
+
+
+def _arguments(message: Body) -> Iterator[str]:
+    calls = message.get("tool_calls")
+    functions = (
+        [call.get("function") for call in calls if isinstance(call, Mapping)] if calls else []
+    )
+    for function in (*functions, message.get("function_call")):
+        if isinstance(function, Mapping) and isinstance(function.get("arguments"), str):
+            yield function["arguments"]
+
+
+def read(body: Body) -> Reading:
+    """All choices' texts and tool arguments; the first choice's end."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise UpstreamError("The model answered without choices.")
+    messages = [_answer(choice) for choice in choices]
+    finish = choices[0].get("finish_reason")
+    return Reading(
+        text="\n".join(text for message in messages for text in _message(message)),
+        finish_reason=finish if isinstance(finish, str) else None,
+        usage=usage(body.get("usage")),
+    )
+
+
+def _answer(choice: object) -> Body:
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        filtered = isinstance(choice, Mapping) and choice.get("finish_reason") == "content_filter"
+        why = ": the provider's content filter acted" if filtered else ""
+        raise UpstreamError(f"The model answered with a choice without a message{why}.")
+    content = message.get("content")
+    if content is not None and not isinstance(content, (str, list)):
+        raise UpstreamError("The model answered with content that is no text.")
+    return message
+
+
+def usage(found: object) -> Usage:
+    """Tokens as chat completions count them."""
+    if not isinstance(found, Mapping):
+        return Usage()
+    return Usage(
+        input=count(found, "prompt_tokens"),
+        output=count(found, "completion_tokens"),
+        cached=count(found.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning=count(found.get("completion_tokens_details"), "reasoning_tokens"),
+        raw=found,
+    )
+
+
+def count(found: object, name: str) -> int | None:
+    """A number of tokens that could be one, at most what 63 bits hold."""
+    value = found.get(name) if isinstance(found, Mapping) else None
+    right = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return value if right else None
+
+
+class Reader:
+    """Puts a stream's deltas together."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[Any, ...], list[str]] = {}
+        self._finish: str | None = None
+        self._usage = Usage()
+
+    def add(self, chunk: Body) -> None:
+        """One ``chat.completion.chunk``."""
+        if isinstance(chunk.get("usage"), Mapping):
+            self._usage = usage(chunk["usage"])
+        for choice in chunk.get("choices") or ():
+            if isinstance(choice, Mapping):
+                self._add(choice)
+
+    def _add(self, choice: Body) -> None:
+        index, delta = choice.get("index", 0), choice.get("delta")
+        if isinstance(choice.get("finish_reason"), str):
+            self._finish = self._finish or choice["finish_reason"]
+        if not isinstance(delta, Mapping):
+            return
+        for name in ("content", "refusal"):
+            if isinstance(delta.get(name), str):
+                self._texts.setdefault((index, name), []).append(delta[name])
+        for call in delta.get("tool_calls") or ():
+            for text in _arguments({"tool_calls": [call]}):
+                self._texts.setdefault((index, "tool", call.get("index", 0)), []).append(text)
+
+    def reading(self) -> Reading:
+        """What was said so far."""
+        said = ("".join(pieces) for pieces in self._texts.values())
+        return Reading("\n".join(text for text in said if text), self._finish, self._usage)
+
+
+CHAT = Format(name="chat", path="/chat/completions", texts=texts, read=read, reader=Reader)

@@ -1,10 +1,12 @@
 """A chat completion becomes a Response, whole or as a stream of events."""
 
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_gateway.errors import (
     GatewayError,
@@ -160,7 +162,6 @@ def test_the_end_is_said_as_responses_say_it(
         ({"choices": [{}]}, "without a message"),
         ({"choices": ["x"]}, "without a message"),
         (completion({"content": "x"}, "error"), "broke off"),
-        (completion({"tool_calls": ["x"]}), "that is none"),
         (completion({"tool_calls": [{}]}), "without a name"),
         (completion({"tool_calls": [{"function": "x"}]}), "without a name"),
         (completion({"tool_calls": [call(0, arguments="{}")]}), "without a name"),
@@ -366,3 +367,37 @@ def test_a_failure_on_the_way_is_told_with_what_was_said(error: GatewayError, co
     assert response["error"] == {"code": code, "message": error.message}
     assert [item["status"] for item in response["output"]] == ["completed", "incomplete"]
     assert response["output"][1]["content"][0]["text"] == "a"
+
+
+NAMES = st.sampled_from(
+    (
+        *("choices", "delta", "message", "content", "reasoning", "tool_calls", "function", "name"),
+        *("arguments", "finish_reason", "logprobs", "top_logprobs", "id", "index", "usage"),
+        *("created", "model", "prompt_tokens", "text", "refusal", "bytes"),
+    )
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["stop", "a", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+DELTAS = st.builds(
+    chunk, st.dictionaries(NAMES, VALUES), VALUES, logprobs=VALUES, usage=VALUES, index=st.just(0)
+)
+
+
+@given(st.lists(DELTAS | st.dictionaries(NAMES, VALUES), max_size=4))
+def test_no_stream_breaks_the_translation(chunks: list[dict[str, Any]]) -> None:
+    """Whatever a server sends is told, or is the server's failure."""
+    found: list[dict[str, Any]] = []
+    with suppress(UpstreamError):
+        take(chunks, found)
+    assert not found or types(found)[-1] in ("completed", "incomplete", "failed")
+
+
+@given(st.dictionaries(NAMES, VALUES), st.dictionaries(NAMES, VALUES))
+def test_no_answer_breaks_the_translation(message: dict[str, Any], more: dict[str, Any]) -> None:
+    """Whatever a server answers is a Response, or is the server's failure."""
+    with suppress(UpstreamError):
+        body = {**completion(message), **more}
+        assert RESPONSES_TO_CHAT.answer(body, ASKED)["object"] == "response"

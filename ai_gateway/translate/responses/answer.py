@@ -8,6 +8,7 @@ from typing import Any
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.translate.responses.reading import Body
+from ai_gateway.translate.responses.response import objects
 from ai_gateway.translate.responses.stream import stream
 
 
@@ -26,15 +27,9 @@ def _choice(choice: object) -> dict[str, Any]:
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
         raise UpstreamError("The model answered with a choice without a message.")
-    calls = [_call(at, call) for at, call in enumerate(message.get("tool_calls") or ())]
+    calls = [{**call, "index": at} for at, call in enumerate(objects(message, "tool_calls"))]
     return {
         "finish_reason": choice.get("finish_reason") or "stop",  # a whole answer has ended
         "logprobs": choice.get("logprobs"),
         "delta": {**message, "tool_calls": calls},
     }
-
-
-def _call(at: int, call: object) -> dict[str, Any]:
-    if not isinstance(call, Mapping):
-        raise UpstreamError("The model answered with a tool call that is none.")
-    return {**call, "index": at}

@@ -113,9 +113,10 @@ class Words(Item):
 class Call(Item):
     """A function call."""
 
-    def __init__(self, shared: str, index: int, call_id: str | None, name: str) -> None:
+    def __init__(self, shared: str, index: int, call_id: object, name: str) -> None:
         super().__init__("function_call", "fc", shared, index)
-        self.call_id = call_id or f"call_{shared}_{index}"
+        given = isinstance(call_id, str) and call_id
+        self.call_id = given or f"call_{shared}_{index}"
         self._name = name
         self._pieces: list[str] = []
 

@@ -52,10 +52,11 @@ def response(
     error: Body | None = None,
 ) -> dict[str, Any]:
     """A Response; ``chat`` is the completion, or the chunk, that has its id, time and model."""
+    created = chat.get("created")
     return {
         "id": f"resp_{suffix(request, chat)}",
         "object": "response",
-        "created_at": chat.get("created") or 0,
+        "created_at": created if isinstance(created, (int, float)) else 0,
         "status": status,
         "error": error,
         "incomplete_details": {"reason": reason} if reason else None,
@@ -124,14 +125,15 @@ def logprobs(choice: Body) -> list[dict[str, Any]]:
     found = choice.get("logprobs")
     return [
         _token(token)
-        | {"top_logprobs": [_token(other) for other in _objects(token, "top_logprobs")]}
-        for token in _objects(found, "content")
+        | {"top_logprobs": [_token(other) for other in objects(token, "top_logprobs")]}
+        for token in objects(found, "content")
     ]
 
 
-def _objects(found: object, key: str) -> list[Body]:
+def objects(found: object, key: str) -> list[Body]:
+    """The objects in the list under ``key``, as far as the server sent a list of objects."""
     value = found.get(key) if isinstance(found, Mapping) else None
-    return [item for item in value or () if isinstance(item, Mapping)]
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _token(token: Body) -> dict[str, Any]:

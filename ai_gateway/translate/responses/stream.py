@@ -11,7 +11,14 @@ from ai_gateway.errors import GatewayError, UpstreamError
 from ai_gateway.formats.chat import parts
 from ai_gateway.translate.responses.items import Call, Event, Item, Words
 from ai_gateway.translate.responses.reading import Body
-from ai_gateway.translate.responses.response import end, logprobs, reasoning, response, suffix
+from ai_gateway.translate.responses.response import (
+    end,
+    logprobs,
+    objects,
+    reasoning,
+    response,
+    suffix,
+)
 
 
 def stream(chunks: Iterable[Body], request: Body) -> Iterator[dict[str, Any]]:
@@ -48,8 +55,8 @@ class _Events:
         if chunk.get("error"):
             raise UpstreamError("The model broke off its answer with an error.")
         self._usage = chunk.get("usage") or self._usage
-        for choice in chunk.get("choices") or ():
-            if isinstance(choice, Mapping) and not choice.get("index"):
+        for choice in objects(chunk, "choices"):
+            if not choice.get("index"):
                 yield from self._numbered(self._choice(chunk, choice))
 
     def _choice(self, chunk: Body, choice: Body) -> Iterator[Event]:
@@ -69,9 +76,8 @@ class _Events:
         yield from self._say("reasoning", "reasoning_text", reasoning(delta))
         yield from self._say("message", "output_text", "".join(parts(delta.get("content"))))
         yield from self._say("message", "refusal", delta.get("refusal"))
-        for call in delta.get("tool_calls") or ():
-            if isinstance(call, Mapping):
-                yield from self._call(call)
+        for call in objects(delta, "tool_calls"):
+            yield from self._call(call)
 
     def _say(self, kind: str, part: str, text: object) -> Iterator[Event]:
         if not isinstance(text, str) or not text:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ai_gateway.translate.anthropic import messages_turns
-from ai_gateway.translate.anthropic.fields import Fields, items, refuse
+from ai_gateway.translate.anthropic.fields import Fields, expect, items, refuse
 from ai_gateway.translate.anthropic.words import EFFORTS
 
 #: What the Messages API must be told and a chat completion's caller may leave out.
@@ -70,8 +70,9 @@ def _limits(fields: Fields, sent: dict[str, Any]) -> None:
             refuse("temperature", f"an Anthropic model takes 0 to 1 (found {temperature}).")
         sent["temperature"] = temperature
     stop = fields.take_any("stop")
-    if stop:
-        sent["stop_sequences"] = [stop] if isinstance(stop, str) else list(map(str, stop))
+    if stop is not None:
+        listed = [stop] if isinstance(stop, str) else stop
+        sent["stop_sequences"] = [expect(item, str, at) for at, item in items(listed, "stop")]
 
 
 def _caller(fields: Fields, sent: dict[str, Any]) -> None:

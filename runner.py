@@ -62,6 +62,7 @@ def _view(route: Route, handler: Handler, snapshot: Snapshot) -> Callable[..., f
             query=request.query_string.decode("latin-1"),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=request.get_data(cache=False),
+            cancel=request.environ.get("gateway.disconnected"),
         )
         return _flask(dispatch(event, handler, snapshot))
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ai_gateway.metrics import Metrics
     from ai_gateway.records import Records
     from ai_gateway.settings import Settings
+    from ai_gateway.upstream.cancel import Cancel
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 Item = TypeVar("Item")
@@ -64,6 +65,8 @@ class Event:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = ANONYMOUS
+    #: Fires when the caller leaves; None where nobody can tell.
+    cancel: Cancel | None = None
 
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; raises BadRequest (InvalidJSON, TooDeep) with what was found."""

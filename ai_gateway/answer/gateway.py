@@ -9,21 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from typing import Any, cast
 
 from ai_gateway import strictjson
 from ai_gateway.answer import guard, proxied
-from ai_gateway.answer.call import Answer, Call
+from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.record import MAX_NAME, Attempt, Decision, digest, row
 from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
+from ai_gateway.answer.streamed import Held, Streamed, Translated
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
-from ai_gateway.errors import GatewayError, PolicyViolation, UnknownModel, internal_error
+from ai_gateway.errors import (
+    BadRequest,
+    GatewayError,
+    PolicyViolation,
+    UnknownModel,
+    internal_error,
+)
+from ai_gateway.formats import Reading
 from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.records import Records
+from ai_gateway.translate.table import spoken
 from ai_gateway.upstream import Upstreams
+from ai_gateway.upstream.cancel import NEVER, Cancel
 
 _AUTO = (None, "", "auto")
 
@@ -42,7 +54,10 @@ class Gateway:
     random: Random
 
     def answer(self, call: Call) -> Answer:
-        """A model's answer to ``call``; raises a GatewayError, which is recorded as well."""
+        """A model's answer to ``call``; raises a GatewayError, which is recorded as well.
+
+        A streamed answer is recorded when it ends.
+        """
         decision = Decision(call.event, call.surface, call.model or None)
         with self._recorded(decision):
             if call.event.route.target:
@@ -51,9 +66,9 @@ class Gateway:
             decision.request = call.body
             choice = decision.choice = self._choose(call, decision)
             decision.selection = choice.selection
-            answer = self._forward(call, choice, decision)
-            self._guard([Text(answer.text, "output")], decision)
-        return answer
+            if call.stream:
+                return self._stream(call, choice, decision)
+            return self._forward(call, choice, decision)
 
     def _relay(self, call: Call, decision: Decision) -> Answer:
         """The same stages for a route with a target: where it goes is the operator's choice."""
@@ -89,7 +104,8 @@ class Gateway:
             decision.status, decision.error, failure.recorded = failure.status, failure.code, True
             raise failure from error
         finally:
-            self._write(decision)
+            if not decision.streamed:
+                self._write(decision)
 
     def _write(self, decision: Decision) -> None:
         route = decision.event.route
@@ -130,23 +146,80 @@ class Gateway:
 
     def _forward(self, call: Call, choice: Choice, decision: Decision) -> Answer:
         name, model = choice.chosen, self.manifest.models[choice.chosen]
+        translation, form = spoken(call.format, model.dialect)
+        body = translation.request(call.body) if translation else call.body
         with self._attempt(name, decision) as attempt:
-            deadline = _deadline(call.event, self.clock, model.timeout.whole)
-            reply = self.upstreams.complete(model, call.body, deadline)
+            reply = self.upstreams.send(
+                model, form.path, body, self._deadline(call, name), cancel=_cancel(call.event)
+            )
             attempt.status = reply.status
-        decision.served, decision.output = name, reply.text
-        decision.usage, decision.price = reply.usage, model.price
-        decision.first_byte_ms, decision.finish_reason = reply.first_byte_ms, reply.finish_reason
-        decision.simulated = reply.simulated
-        body = {**reply.body, "model": name}  # which the endpoint calls by another name
-        decision.digest = digest(strictjson.dumps(body))
+            said = cast("dict[str, Any]", reply.body)
+            reading = form.read(said)
+        decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
+        self._said(reading, name, decision)
+        answered = translation.answer(said, call.body) if translation else said
+        answered = {**answered, "model": name}  # which the endpoint calls by another name
+        decision.digest = digest(strictjson.dumps(answered))
+        self._guard([Text(reading.text, "output")], decision)
         headers = _explain(name, choice, simulated=reply.simulated)
-        return Answer(name, reply.text, body, reply.status, headers)
+        return Answer(name, reading.text, answered, reply.status, headers)
+
+    def _stream(self, call: Call, choice: Choice, decision: Decision) -> Answer:
+        name, model = choice.chosen, self.manifest.models[choice.chosen]
+        translation, form = spoken(call.format, model.dialect)
+        if form.reader is None:
+            raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
+        body = translation.request(call.body) if translation else call.body
+        with self._attempt(name, decision) as attempt:
+            source = self.upstreams.stream(
+                model, form.path, body, self._deadline(call, name), cancel=_cancel(call.event)
+            )
+            attempt.status = source.status
+        decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
+        decision.streamed = True
+        streamed = Streamed(source, form.reader(), partial(self._ended, name, decision))
+        chunks: Chunks = Translated(streamed, translation, call.body, name)
+        if self.policies.guards("output", call.event.route.guardrails):
+            chunks = self._held(chunks, decision)
+        headers = _explain(name, choice, simulated=source.simulated)
+        return Answer(name, headers=headers, chunks=chunks)
+
+    def _held(self, chunks: Chunks, decision: Decision) -> Chunks:
+        """All of a stream, once the policies have let it pass."""
+        decision.held = True
+        try:
+            held = Held(list(chunks))
+        finally:
+            chunks.close()
+        self._guard([Text(decision.output or "", "output")], decision)
+        decision.streamed = False
+        return held
+
+    def _ended(
+        self, name: str, decision: Decision, reading: Reading, error: GatewayError | None
+    ) -> None:
+        """A stream is over: by itself, by a failure, or because the caller left."""
+        self._said(reading, name, decision)
+        attempt = decision.attempts[-1]
+        attempt.latency_ms = (self.clock.monotonic() - attempt.started) * 1000
+        if error:
+            attempt.error = decision.error = error.code
+            decision.status = error.status
+        if not decision.held:
+            self._write(decision)
+
+    def _said(self, reading: Reading, name: str, decision: Decision) -> None:
+        decision.served, decision.output = name, reading.text
+        decision.usage, decision.finish_reason = reading.usage, reading.finish_reason
+        decision.price = self.manifest.models[name].price
+
+    def _deadline(self, call: Call, name: str) -> float:
+        return _deadline(call.event, self.clock, self.manifest.models[name].timeout.whole)
 
     @contextmanager
     def _attempt(self, model: str, decision: Decision) -> Iterator[Attempt]:
-        attempt = Attempt(model)
         started = self.clock.monotonic()
+        attempt = Attempt(model, started=started)
         try:
             yield attempt
         except GatewayError as error:
@@ -165,6 +238,10 @@ def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
             param="model",
         )
     return name
+
+
+def _cancel(event: Event) -> Cancel:
+    return NEVER if event.cancel is None else event.cancel
 
 
 def _deadline(event: Event, clock: Clock, whole: float) -> float:

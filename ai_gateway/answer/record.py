@@ -10,13 +10,12 @@ from typing import Any
 from ai_gateway import __version__, strictjson
 from ai_gateway.answer.route import Choice
 from ai_gateway.contract import Event
+from ai_gateway.formats import Usage
 from ai_gateway.guardrails.engine import Verdict
 from ai_gateway.manifest.model import Price
 
 #: Of a model that a caller named: what is no name of ours is no place for a text either.
 MAX_NAME = 64
-#: The columns are 64 bits wide; an upstream may claim anything.
-_MAX_COUNT = 2**63
 
 
 @dataclass(slots=True)
@@ -27,6 +26,8 @@ class Attempt:
     status: int | None = None
     latency_ms: float = 0.0
     error: str | None = None
+    #: Of the clock's monotonic time; not stored.
+    started: float = field(default=0.0, repr=False)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Decision:
     weights_id: str | None = None
     served: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
-    usage: Mapping[str, Any] | None = None
+    usage: Usage = field(default_factory=Usage)
     price: Price | None = None
     first_byte_ms: float | None = None
     finish_reason: str | None = None
@@ -53,6 +54,10 @@ class Decision:
     status: int = 200
     error: str | None = None
     simulated: bool = False
+    #: The answer is a stream that ends later, and is recorded then.
+    streamed: bool = False
+    #: The stream is held back until all of it is checked.
+    held: bool = False
 
 
 def row(
@@ -127,7 +132,7 @@ def digest(data: bytes) -> str:
 
 
 def _columns(part: Verdict | Attempt) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in part.__slots__}
+    return {name: getattr(part, name) for name in part.__slots__ if name != "started"}
 
 
 def _choice(decision: Decision) -> dict[str, Any]:
@@ -158,32 +163,22 @@ def _choice(decision: Decision) -> dict[str, Any]:
 
 def _usage(decision: Decision) -> dict[str, Any]:
     usage = decision.usage
-    if not isinstance(usage, Mapping):
+    if usage.raw is None:
         return {}
-    tokens = {
-        "input_tokens": _count(usage, "prompt_tokens"),
-        "output_tokens": _count(usage, "completion_tokens"),
-        "cached_tokens": _count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        "reasoning_tokens": _count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-    }
     return {
-        **tokens,
-        "usage": strictjson.dumps(usage).decode(),
-        "cost": cost(decision.price, tokens) if decision.price else None,
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cached_tokens": usage.cached,
+        "reasoning_tokens": usage.reasoning,
+        "usage": strictjson.dumps(usage.raw).decode(),
+        "cost": cost(decision.price, usage) if decision.price else None,
     }
 
 
-def _count(usage: object, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, Mapping) else None
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if 0 <= value < _MAX_COUNT else None
-
-
-def cost(price: Price, tokens: Mapping[str, int | None]) -> float:
-    """Money for ``tokens``; cached input is part of the input tokens, at its own price."""
-    cached = tokens["cached_tokens"] or 0
-    fresh = max(0, (tokens["input_tokens"] or 0) - cached)
+def cost(price: Price, usage: Usage) -> float:
+    """Money for ``usage``; cached input is part of the input tokens, at its own price."""
+    cached = usage.cached or 0
+    fresh = max(0, (usage.input or 0) - cached)
     cached_price = price.input if price.cached is None else price.cached
-    output = (tokens["output_tokens"] or 0) * price.output
+    output = (usage.output or 0) * price.output
     return (fresh * price.input + cached * cached_price + output) / 1e6

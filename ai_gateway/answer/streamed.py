@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError
-from ai_gateway.formats import Reader, Reading
+from ai_gateway.formats import Body, Reader, Reading
+from ai_gateway.translate import Translation
 
 
 class Source(Protocol):
-    """Where the events' data come from."""
+    """Where the events come from: their names and data."""
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The events' data; a GatewayError where it breaks."""
+    def __iter__(self) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        """The events; a GatewayError where it breaks."""
 
     def close(self) -> None:
         """No more is wanted."""
@@ -32,9 +33,9 @@ class Streamed:
         self._ended: Ended | None = ended
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The events' data, in the caller's format."""
+        """The events' data, in the model's format."""
         try:
-            for chunk in self._source:
+            for _, chunk in self._source:
                 self._reader.add(chunk)
                 yield chunk
             if self._reader.reading().finish_reason is None:
@@ -53,6 +54,35 @@ class Streamed:
         ended, self._ended = self._ended, None
         if ended:
             ended(self._reader.reading(), error)
+
+
+class Translated:
+    """A stream in the caller's format, under the gateway's name of the model."""
+
+    def __init__(
+        self, streamed: Streamed, translation: Translation | None, body: Body, model: str
+    ) -> None:
+        self._streamed = streamed
+        self._translation = translation
+        self._body = body
+        self._model = model
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The events' data."""
+        chunks = iter(self._streamed)
+        translation = self._translation
+        for chunk in translation.stream(chunks, self._body) if translation else chunks:
+            self._rename(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        """Let go of the upstream."""
+        self._streamed.close()
+
+    def _rename(self, chunk: dict[str, Any]) -> None:
+        for part in (chunk, chunk.get("message"), chunk.get("response")):
+            if isinstance(part, dict) and "model" in part:
+                part["model"] = self._model
 
 
 class Held:

@@ -89,6 +89,13 @@ class Guardrails:
         #: Of the policies' content: the record's ``policies_hash``.
         self.digest = policy_files.digest(policies)
 
+    def guards(self, stage: str, policies: Sequence[str] | None = None) -> bool:
+        """Whether any check of ``policies`` (all, if None) reads texts of ``stage``."""
+        names = self.names if policies is None else policies
+        return any(
+            stage in compiled.check.stages for name in names for compiled in self._by_policy[name]
+        )
+
     def inspect(self, texts: Sequence[Text], policies: Sequence[str] | None = None) -> Inspection:
         """What ``policies`` (all, if None) say of ``texts``; KeyError for a name there is not."""
         names = self.names if policies is None else dict.fromkeys(policies)

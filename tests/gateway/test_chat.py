@@ -46,7 +46,7 @@ def test_a_completion_has_the_gateways_name_of_the_model(gateway) -> None:
     assert reply.json["object"] == "chat.completion"
     assert reply.json["model"] == reply.headers["x-gateway-model"] == "model-b"
     (seen,) = gateway.simulator.requests
-    sent = json.loads(seen.body)
+    sent = seen.body
     assert (sent["temperature"], sent["unknown_option"]) == (0, {"kept": True})
     (row,) = gateway.rows()
     assert (row["surface"], row["selection"], row["served"]) == ("chat", "pinned", "model-b")

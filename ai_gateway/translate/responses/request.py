@@ -13,19 +13,19 @@ from ai_gateway.translate.responses.reading import Body, mapping, only, string, 
 #: The part of ``include`` that a chat model can give.
 _LOGPROBS = "message.output_text.logprobs"
 _KEEPS_STATE = "this gateway keeps no responses; send the whole conversation as input"
-_REFUSED = {
+REFUSED = {
     "previous_response_id": _KEEPS_STATE,
     "conversation": _KEEPS_STATE,
     "prompt": "there are no stored prompts; send their text",
     "context_management": "a conversation is not compacted",
 }
 # Chat's own names would overwrite what is translated, or be answered in part only.
-_CHATS_OWN = (
+CHATS_OWN = (
     *("messages", "response_format", "reasoning_effort", "max_tokens", "max_completion_tokens"),
     *("verbosity", "logprobs", "n", "functions", "function_call", "modalities", "audio"),
 )
 # Translated below, or answered by the echo alone.
-_NOT_PASSED = {
+NOT_PASSED = {
     *("input", "instructions", "tools", "tool_choice", "text", "reasoning", "max_output_tokens"),
     *("include", "top_logprobs", "stream", "stream_options", "background", "truncation"),
     *("store", "metadata", "max_tool_calls"),
@@ -36,7 +36,7 @@ def request(body: Body) -> dict[str, Any]:
     """``body`` for a chat model; parameters of the same or an unknown name pass unchanged."""
     _refuse(body)
     sent = {
-        key: value for key, value in body.items() if key not in _NOT_PASSED and value is not None
+        key: value for key, value in body.items() if key not in NOT_PASSED and value is not None
     }
     sent["messages"] = messages(body)
     for key, translate in _TRANSLATED.items():
@@ -46,10 +46,10 @@ def request(body: Body) -> dict[str, Any]:
 
 
 def _refuse(body: Body) -> None:
-    for key, why in _REFUSED.items():
+    for key, why in REFUSED.items():
         if body.get(key) is not None:
             raise unserved(key, why)
-    for key in _CHATS_OWN:
+    for key in CHATS_OWN:
         if key in body:
             raise unserved(key, "this is a parameter of chat completions, not of responses")
 

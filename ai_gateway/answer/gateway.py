@@ -19,6 +19,7 @@ from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.record import MAX_NAME, Attempt, Decision, digest, row
 from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
 from ai_gateway.answer.streamed import Held, Streamed, Translated
+from ai_gateway.answer.streamed import Held, Streamed, Translated
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
@@ -34,7 +35,9 @@ from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.records import Records
 from ai_gateway.translate.table import spoken
+from ai_gateway.translate.table import spoken
 from ai_gateway.upstream import Upstreams
+from ai_gateway.upstream.cancel import NEVER, Cancel
 from ai_gateway.upstream.cancel import NEVER, Cancel
 
 _AUTO = (None, "", "auto")
@@ -186,13 +189,12 @@ class Gateway:
 
     def _held(self, chunks: Chunks, decision: Decision) -> Chunks:
         """All of a stream, once the policies have let it pass."""
-        decision.held = True
+        decision.held, decision.streamed = True, False
         try:
             held = Held(list(chunks))
         finally:
             chunks.close()
         self._guard([Text(decision.output or "", "output")], decision)
-        decision.streamed = False
         return held
 
     def _ended(
@@ -238,6 +240,10 @@ def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
             param="model",
         )
     return name
+
+
+def _cancel(event: Event) -> Cancel:
+    return NEVER if event.cancel is None else event.cancel
 
 
 def _cancel(event: Event) -> Cancel:

@@ -61,4 +61,9 @@ def render(answer: Answer, stream: Callable[[], EventStream]) -> Reply:
     """An answer in its own format; ``stream`` gives its events where it is streamed."""
     if answer.chunks is not None:
         return Reply(stream(), headers={**_STREAM_HEADERS, **answer.headers})
+    return whole(answer)
+
+
+def whole(answer: Answer) -> Reply:
+    """An answer of an API that has no streams."""
     return Reply(answer.body, status=answer.status, headers=answer.headers)

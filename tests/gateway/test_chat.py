@@ -1,7 +1,5 @@
 """POST /v1/chat/completions: OpenAI's API in front of routed models."""
 
-import json
-
 import pytest
 
 CHAT = """

@@ -1,0 +1,42 @@
+"""The Messages API as Anthropic's SDKs send and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ai_gateway.errors import BadRequest
+
+#: The keys that the gateway, a guardrail or a model acts on.
+PROTOCOL = frozenset(
+    {
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "system",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_p",
+    }
+)
+
+
+def check(body: Mapping[str, Any]) -> None:
+    """Messages that guardrails can read; raises BadRequest for others."""
+    if not body["messages"]:
+        raise BadRequest("messages: at least one was expected (found none)", param="messages")
+    for index, message in enumerate(body["messages"]):
+        at = f"messages.{index}"
+        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
+            raise BadRequest(
+                f"{at}: an object with the role user or assistant was expected", param=at
+            )
+        if not isinstance(message.get("content"), (str, list)):
+            raise BadRequest(f"{at}.content: a string or a list was expected", param=at)

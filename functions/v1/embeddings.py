@@ -1,0 +1,13 @@
+"""Vectors for texts, from an embeddings model."""
+
+from ai_gateway import surfaces
+from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.formats.embeddings import EMBEDDINGS
+
+_PROTOCOL = frozenset({"encoding_format", "input", "input_type", "model", "truncate"})
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """The answer of the model that is named, or chosen."""
+    body = surfaces.parse(event, _PROTOCOL, {})
+    return surfaces.whole(surfaces.ask(event, context, EMBEDDINGS, body))

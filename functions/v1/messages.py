@@ -1,0 +1,15 @@
+"""Anthropic's Messages API, for any client of it."""
+
+from ai_gateway import surfaces
+from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.formats.messages import MESSAGES
+from ai_gateway.surfaces.messages import PROTOCOL, check
+from ai_gateway.surfaces.sse import AnthropicStream
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """The answer of the model that is named, or chosen, whole or as a stream."""
+    body = surfaces.parse(event, PROTOCOL, {"messages": list})
+    check(body)
+    answer = surfaces.ask(event, context, MESSAGES, body)
+    return surfaces.render(answer, lambda: AnthropicStream(answer))

@@ -231,11 +231,28 @@ def test_empty_answer():
     assert [event["type"] for event in events] == ["message_start", "message_delta", "message_stop"]
 
 
-@pytest.mark.parametrize("chunks", [[], [chunk({"content": "a"})], [{"choices": []}]])
+@pytest.mark.parametrize(
+    "chunks", [[], [chunk({"content": "a"})], [{"choices": [], "usage": USAGE}]]
+)
 def test_cut_chunks(chunks):
     """Chunks that end without saying why are a cut stream, never a silent end."""
     with pytest.raises(UpstreamError, match="cut"):
         to_events(*chunks)
+
+
+def test_end_without_reason():
+    """A server that counts once, at the end, but gives no reason, has ended all the same."""
+    last = chunk({"content": ""}, usage=USAGE)
+    events = to_events(chunk(tool(0, "t1", "f", "{}")), last)
+    assert events[-2]["delta"]["stop_reason"] == "tool_use"
+    assert to_events(chunk({"content": "a"}), last)[-2]["delta"]["stop_reason"] == "end_turn"
+
+
+def test_cut_of_a_server_that_counts_along():
+    """Counts in every chunk are no end."""
+    counting = chunk({"content": "a"}, usage=USAGE)
+    with pytest.raises(UpstreamError, match="cut"):
+        to_events(counting, counting)
 
 
 @pytest.mark.parametrize("late", [{"error": {"message": "x"}}, {"object": "error"}])

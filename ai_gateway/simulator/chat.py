@@ -1,226 +1,267 @@
 """``POST /chat/completions``: what is refused, what is answered, and how it is streamed.
 
-The shapes are those of vLLM's OpenAI server, which NIM shares. ``response_format``, ``tools`` and
-other fields that are not read here are taken and not acted on, as older servers do.
+The shapes are those of vLLM's OpenAI server, which NIM shares. Fields that are not read here are
+taken and not acted on, as older servers do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+from typing import Any
 
 import orjson
 
-from ai_gateway.simulator import reply, text
-from ai_gateway.simulator.endpoints import Endpoint
-from ai_gateway.simulator.faults import DONE
-from ai_gateway.simulator.reply import Reply
+from ai_gateway.simulator import fields, reply, text
+from ai_gateway.simulator.answering import Answer, answer
+from ai_gateway.simulator.conversation import Conversation, Tool, Turn, content, images
+from ai_gateway.simulator.entrances import Question
+from ai_gateway.simulator.fields import Field
+from ai_gateway.simulator.reply import DONE, OPENAI, Reply
 
-CONTEXT = 131_072  # tokens, of prompt and answer together
-_MOST_CHOICES = 8
-_TOKENS_A_MESSAGE = 4  # what a chat template adds
 CREATED = 1_767_225_600  # 2026-01-01; fixed, so that a recording made again is the same
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MOST_CHOICES = 8
+_MOST_LOGPROBS = 20
+_SPEAKERS = {"developer": "system", "function": "tool"}
+#: What the model could have said instead, for ``top_logprobs``.
+_OTHERS = (" the", " a", " of", " and", " to", " in", " is", " it", " that", " for")
+_ANY_OBJECT = {"type": "object", "properties": {"answer": {"type": "string"}}}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One answer: its tokens, and why it ended."""
-
-    tokens: tuple[str, ...]
-    finish_reason: str
-
-
-def completions(endpoint: Endpoint, body: dict[str, Any], seed: int, say: str | None) -> Reply:
-    """The answer to a chat completion, plain or as a stream; ``say`` overrides the model."""
-    problem = _problem(body)
-    if problem:
-        return reply.error(400, problem)
-    prompt_tokens = sum(
-        _TOKENS_A_MESSAGE + text.count_tokens(content(message)) for message in body["messages"]
-    )
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    if prompt_tokens + limit > CONTEXT:
-        return reply.error(
-            400,
-            f"This model's maximum context length is {CONTEXT} tokens. However, you requested"
-            f" {prompt_tokens + limit} tokens ({prompt_tokens} in the messages, {limit} in the"
-            " completion).",
-        )
-    key = (seed, endpoint.name, orjson.dumps(body["messages"], option=orjson.OPT_SORT_KEYS).hex())
-    said = (
-        say if say is not None else endpoint.speak(question(body["messages"]), *key, index)
-        for index in range(body.get("n") or 1)
-    )
-    choices = [_limit(answer, limit, _stops(body)) for answer in said]
-    usage = _usage(prompt_tokens, sum(len(choice.tokens) for choice in choices))
+def completions(question: Question) -> Reply:
+    """The answer to a chat completion, plain or as a stream."""
+    body = question.body
+    asked = _conversation(body) if (problem := _problem(body)) is None else None
+    if asked is None or (problem := asked.too_long):
+        return OPENAI.error(400, problem or "")
+    key = draw_key(question, body["messages"])
+    count = body.get("n") or 1
+    answers = [answer(asked, question.endpoint, question.fault, *key, n) for n in range(count)]
     head = {
         "id": f"chatcmpl-{text.number('id', *key):016x}",
         "created": CREATED,
-        "model": endpoint.model_id,
+        "model": question.model,
     }
-    if body.get("stream"):
-        wants_usage = (body.get("stream_options") or {}).get("include_usage")
-        events = tuple(_stream(head, choices, usage if wants_usage else None))
-        return Reply(200, events, "text/event-stream; charset=utf-8", streamed=True)
-    return reply.json(_whole(head, choices, usage))
+    spent = usage(asked, answers)
+    if not body.get("stream"):
+        return reply.json(_whole(head, [_choice(question, said) for said in answers], spent))
+    head |= {"object": "chat.completion.chunk"}
+    wanted = (body.get("stream_options") or {}).get("include_usage")
+    if wanted:
+        head |= {"usage": None}
+    pieces = [list(_chunks(question, index, said)) for index, said in enumerate(answers)]
+    events = [reply.event({**head, "choices": [piece]}) for piece in in_turns(pieces)]
+    last = [reply.event({**head, "choices": [], "usage": spent})] if wanted else []
+    return reply.stream((*events, *last, DONE))
 
 
-def content(message: dict[str, Any]) -> str:
-    """A message's text: a string, the text parts of a list, or nothing."""
-    value = message.get("content")
-    if isinstance(value, list):
-        return "\n".join(str(part.get("text", "")) for part in value)
-    return value or ""
+def draw_key(question: Question, said: object) -> tuple[object, ...]:
+    """What all draws for an answer follow from."""
+    seed = question.body.get("seed")
+    words = orjson.dumps(said, option=orjson.OPT_SORT_KEYS).hex()
+    own = (question.seed, question.endpoint.name, words)
+    return own if seed is None else (*own, seed)
 
 
-def question(messages: list[dict[str, Any]]) -> str:
-    """The last thing that the user said, without a directive at its end."""
-    return _split(_last(messages))[0]
+def in_turns(pieces: Sequence[Sequence[Any]]) -> Iterator[Any]:
+    """The chunks of several choices as a server sends them that makes them at the same time."""
+    return (piece for piece in chain.from_iterable(zip_longest(*pieces)) if piece is not None)
 
 
-def directive(body: dict[str, Any]) -> str:
-    """What stands in ``[[simulate ...]]`` at the end of the last user message, or nothing."""
-    messages = body.get("messages")
-    return _split(_last(messages))[1] if _is_messages(messages) else ""
-
-
-def _last(messages: list[dict[str, Any]]) -> str:
-    return next((content(item) for item in reversed(messages) if item["role"] == "user"), "")
-
-
-def _split(said: str) -> tuple[str, str]:
-    before, found, rest = said.rstrip().rpartition("[[simulate ")
-    return (before.rstrip(), rest[:-2]) if found and rest.endswith("]]") else (said, "")
-
-
-def _limit(answer: str, limit: int, stops: tuple[str, ...]) -> Choice:
-    ends = [position for stop in stops if (position := answer.find(stop)) >= 0]
-    tokens = tuple(text.pieces(answer[: min(ends, default=None)]))
-    if limit and len(tokens) > limit:
-        return Choice(tokens[:limit], "length")
-    return Choice(tokens, "stop")
-
-
-def _stops(body: dict[str, Any]) -> tuple[str, ...]:
-    stop = body.get("stop") or ()
-    return tuple(filter(None, [stop] if isinstance(stop, str) else stop))
-
-
-def _usage(prompt: int, completion: int) -> dict[str, object]:
+def usage(asked: Conversation, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Tokens in the words of chat completions."""
+    prompt, completion = asked.tokens, sum(said.used for said in answers)
+    thought = sum(len(said.reasoning) for said in answers)
     return {
         "prompt_tokens": prompt,
         "total_tokens": prompt + completion,
         "completion_tokens": completion,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": asked.cached},
+        **({"completion_tokens_details": {"reasoning_tokens": thought}} if thought else {}),
     }
 
 
-def _whole(head: dict[str, Any], choices: list[Choice], usage: object) -> dict[str, object]:
+def stops(value: object) -> tuple[str, ...]:
+    """The stop sequences in a string, a list or nothing."""
+    return tuple(filter(None, [value] if isinstance(value, str) else value or ()))  # type: ignore[call-overload] # checked before
+
+
+def _whole(head: dict[str, Any], choices: list[dict[str, Any]], spent: object) -> dict[str, Any]:
     return {
         **head,
         "object": "chat.completion",
-        "choices": [
-            {
-                "index": index,
-                "message": {"role": "assistant", "content": "".join(choice.tokens)},
-                "logprobs": None,
-                "finish_reason": choice.finish_reason,
-                "stop_reason": None,
-            }
-            for index, choice in enumerate(choices)
-        ],
-        "usage": usage,
+        "choices": [{"index": index, **choice} for index, choice in enumerate(choices)],
+        "usage": spent,
         "prompt_logprobs": None,
     }
 
 
-def _stream(head: dict[str, Any], choices: list[Choice], usage: object) -> Iterator[bytes]:
-    head = {**head, "object": "chat.completion.chunk"}
-    for index, choice in enumerate(choices):
-        for delta, finish_reason in _deltas(choice):
-            piece = {
-                "index": index,
-                "delta": delta,
-                "logprobs": None,
-                "finish_reason": finish_reason,
-            }
-            yield reply.event({**head, "choices": [piece]})
-    if usage:
-        yield reply.event({**head, "choices": [], "usage": usage})
-    yield DONE
+def _choice(question: Question, said: Answer) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if said.calls else said.text,
+        "refusal": None,
+    }
+    if said.reasoning:
+        message[str(question.fault.reasoning)] = said.thought
+    if said.calls:
+        message["tool_calls"] = [
+            _call(call.number, call.name, call.arguments) for call in said.calls
+        ]
+    return {
+        "message": message,
+        "logprobs": _logprobs(question.body, said.tokens),
+        "finish_reason": said.finish,
+        "stop_reason": said.stop,
+    }
 
 
-def _deltas(choice: Choice) -> Iterator[tuple[dict[str, str], str | None]]:
-    yield {"role": "assistant", "content": ""}, None
-    for token in choice.tokens:
-        yield {"content": token}, None
-    yield {"content": ""}, choice.finish_reason
+def _chunks(question: Question, index: int, said: Answer) -> Iterator[dict[str, Any]]:
+    for delta, tokens in _deltas(question, said):
+        logprobs = _logprobs(question.body, tokens) if tokens else None
+        yield {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
+    yield {
+        "index": index,
+        "delta": {"content": ""},
+        "logprobs": None,
+        "finish_reason": said.finish,
+        "stop_reason": said.stop,
+    }
 
 
-def _problem(body: dict[str, Any]) -> str | None:
-    """What is wrong with the first field that is wrong."""
-    for name, fits, expected in _FIELDS:
-        value = body.get(name)
-        if value is None and name not in _REQUIRED:
-            continue
-        if not fits(value):
-            return f"{name}: {expected} was expected, found {str(value)[:60]!r}."
-    if body.get("stream_options") and not body.get("stream"):
-        return "stream_options: it is allowed only when stream is true."
-    return None
+def _deltas(question: Question, said: Answer) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """The deltas, and the tokens of each that have log probabilities."""
+    yield {"role": "assistant", "content": ""}, ()
+    for token in said.reasoning:
+        yield {str(question.fault.reasoning): token}, ()
+    for token in said.tokens:
+        yield {"content": token}, (token,)
+    for number, call in enumerate(said.calls):
+        yield {"tool_calls": [{"index": number, **_call(call.number, call.name, "")}]}, ()
+        for fragment in call.fragments:
+            piece = {"index": number, "function": {"arguments": fragment}}
+            yield {"tool_calls": [piece]}, ()
 
 
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and value.get("role") in _ROLES and _is_content(value)
+def _call(number: int, name: str, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"id": f"chatcmpl-tool-{number:016x}", "type": "function", "function": function}
 
 
-def _is_content(message: dict[str, Any]) -> bool:
-    value = message.get("content")
-    if isinstance(value, list):
-        return all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in value)
-    return value is None or isinstance(value, str)
+def logprob(token: str) -> float:
+    """A made-up log probability, the same for the same token."""
+    return -(text.number("logprob", token) % 1000) / 1000
 
 
-def _is_messages(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    return isinstance(value, list) and bool(value) and all(map(_is_message, value))
+def _logprobs(body: dict[str, Any], tokens: Sequence[str]) -> dict[str, Any] | None:
+    if not body.get("logprobs"):
+        return None
+    most = body.get("top_logprobs") or 0
+    entries = [
+        {**_entry(token), "top_logprobs": [_entry(other) for other in (token, *_OTHERS)[:most]]}
+        for token in tokens
+    ]
+    return {"content": entries, "refusal": None}
 
 
-def _is_stop(value: object) -> bool:
-    return isinstance(value, str) or _all_strings(value)
+def _entry(token: str) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob(token), "bytes": list(token.encode())}
 
 
-def _all_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _integer(lowest: int, highest: int) -> Callable[[object], bool]:
-    within = _real(lowest, highest)
-    return lambda value: isinstance(value, int) and within(value)
-
-
-def _real(lowest: float, highest: float) -> Callable[[object], bool]:
-    return lambda value: (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and lowest <= value <= highest
+def _conversation(body: dict[str, Any]) -> Conversation:
+    return Conversation(
+        turns=tuple(_turn(message) for message in body["messages"]),
+        tools=tuple(_tool(item["function"]) for item in body.get("tools") or ()),
+        choice=_tool_choice(body),
+        parallel=body.get("parallel_tool_calls") is not False,
+        schema=_schema(body),
+        limit=body.get("max_completion_tokens") or body.get("max_tokens") or 0,
+        stops=stops(body.get("stop")),
     )
 
 
-def _is(kind: type) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, kind)
+def _turn(message: dict[str, Any]) -> Turn:
+    said = content(message.get("content"))
+    calls = message.get("tool_calls")
+    if calls:
+        said += orjson.dumps(calls).decode()
+    role = message["role"]
+    return Turn(_SPEAKERS.get(role, role), said, images(message.get("content")))
 
 
-_REQUIRED = ("messages",)
-_FIELDS: Iterable[tuple[str, Callable[[object], bool], str]] = (
-    ("messages", _is_messages, "a list of messages with a role and a content"),
-    ("max_tokens", _integer(1, 10**9), "an integer of at least 1"),
-    ("max_completion_tokens", _integer(1, 10**9), "an integer of at least 1"),
-    ("temperature", _real(0, 2), "a number between 0 and 2"),
-    ("top_p", _real(0, 1), "a number between 0 and 1"),
-    ("n", _integer(1, _MOST_CHOICES), f"an integer between 1 and {_MOST_CHOICES}"),
-    ("stream", _is(bool), "true or false"),
-    ("stream_options", _is(dict), "an object"),
-    ("stop", _is_stop, "a string or a list of strings"),
+def _tool(function: dict[str, Any]) -> Tool:
+    description = str(function.get("description") or "")
+    return Tool(function["name"], description, function.get("parameters") or {"type": "object"})
+
+
+def _tool_choice(body: dict[str, Any]) -> str:
+    choice = body.get("tool_choice") or "auto"
+    return choice if isinstance(choice, str) else str(choice["function"]["name"])
+
+
+def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of a structured answer, in OpenAI's words or those of older NIMs and vLLM."""
+    wanted = body.get("response_format") or {}
+    if wanted.get("type") == "json_schema":
+        return wanted["json_schema"].get("schema") or _ANY_OBJECT
+    if wanted.get("type") == "json_object":
+        return _ANY_OBJECT
+    guided = (
+        body.get("guided_json")
+        or (body.get("nvext") or {}).get("guided_json")
+        or (body.get("structured_outputs") or {}).get("json")
+    )
+    return guided if isinstance(guided, dict) else None
+
+
+def _problem(body: dict[str, Any]) -> str | None:
+    """What is wrong with the first thing that is wrong."""
+    problem = fields.problem(body, _FIELDS)
+    if problem:
+        return problem
+    if body.get("stream_options") and not body.get("stream"):
+        return "stream_options: it is allowed only when stream is true."
+    names = [item["function"]["name"] for item in body.get("tools") or ()]
+    choice = _tool_choice(body)
+    if choice not in ("auto", "none", *names) and (choice != "required" or not names):
+        return f"tool_choice: there is no tool {choice[:60]!r}."
+    return None
+
+
+def _is_choice(value: object) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, dict) and fields.named(value.get("function"))
+    )
+
+
+def _is_format(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    if value.get("type") == "json_schema":
+        return fields.named(value.get("json_schema"))
+    return value.get("type") in ("text", "json_object")
+
+
+_FIELDS = (
+    Field(
+        "messages", fields.messages, "a list of messages with a role and a content", required=True
+    ),
+    Field("max_tokens", fields.integer(1, 10**9), "an integer of at least 1"),
+    Field("max_completion_tokens", fields.integer(1, 10**9), "an integer of at least 1"),
+    Field("temperature", fields.real(0, 2), "a number between 0 and 2"),
+    Field("top_p", fields.real(0, 1), "a number between 0 and 1"),
+    Field("n", fields.integer(1, MOST_CHOICES), f"an integer between 1 and {MOST_CHOICES}"),
+    Field("seed", fields.is_a(int), "an integer"),
+    Field("stream", fields.is_a(bool), "true or false"),
+    Field("stream_options", fields.is_a(dict), "an object"),
+    Field("stop", fields.strings, "a string or a list of strings"),
+    Field("logprobs", fields.is_a(bool), "true or false"),
+    Field(
+        "top_logprobs",
+        fields.integer(0, _MOST_LOGPROBS),
+        f"an integer between 0 and {_MOST_LOGPROBS}",
+    ),
+    Field("tools", fields.tools, "a list of functions with a name"),
+    Field("tool_choice", _is_choice, "auto, none, required or a function"),
+    Field("response_format", _is_format, "text, json_object or json_schema"),
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
+DONE = b"data: [DONE]\n\n"
 
 _TYPES = {
     400: "BadRequestError",
@@ -15,6 +18,16 @@ _TYPES = {
     429: "RateLimitError",
     500: "InternalServerError",
     503: "ServiceUnavailableError",
+}
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
 }
 #: What a proxy on the way says in plain text: Istio, and Knative's activator and queue-proxy.
 _TEXTS = {
@@ -37,9 +50,27 @@ class Reply:
     streamed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an API says that something failed: as a body, and as an event of a stream."""
+
+    body: Callable[[int, str], dict[str, Any]]
+    late: Callable[[int, str], bytes]
+    request_id: str = "x-request-id"
+
+    def error(self, status: int, message: str) -> Reply:
+        """The failure as a reply."""
+        return json(self.body(status, message), status)
+
+
 def json(body: Any, status: int = 200) -> Reply:
     """``body`` as JSON."""
     return Reply(status, (orjson.dumps(body),))
+
+
+def stream(events: tuple[bytes, ...]) -> Reply:
+    """Server-sent events."""
+    return Reply(200, events, "text/event-stream; charset=utf-8", streamed=True)
 
 
 def plain(status: int, message: str | None = None) -> Reply:
@@ -48,23 +79,52 @@ def plain(status: int, message: str | None = None) -> Reply:
     return Reply(status, (message.encode(errors="replace"),), "text/plain; charset=utf-8")
 
 
-def error(status: int, message: str, *, flat: bool = False) -> Reply:
-    """An error of the model server: nested as vLLM from 0.10.1 on, or flat as NIM 1 and before."""
-    body = error_body(status, message)
-    return json({"object": "error", **body} if flat else {"error": body}, status)
-
-
-def error_body(status: int, message: str) -> dict[str, object]:
-    """The four fields of vLLM; its code is the status as an integer."""
-    kind = _TYPES.get(status) or phrase(status).replace(" ", "") + "Error"
-    return {"message": message, "type": kind, "param": None, "code": status}
-
-
 def event(body: Any) -> bytes:
     """One server-sent event."""
     return b"data: " + orjson.dumps(body) + b"\n\n"
 
 
+def named(body: dict[str, Any]) -> bytes:
+    """One server-sent event with the name that its ``type`` gives."""
+    return b"event: %b\n%b" % (body["type"].encode(), event(body))
+
+
 def phrase(status: int) -> str:
     """The standard's words for ``status``."""
     return http.client.responses.get(status, "Unknown")
+
+
+def _fields(status: int, message: str) -> dict[str, Any]:
+    kind = _TYPES.get(status) or phrase(status).replace(" ", "") + "Error"
+    return {"message": message, "type": kind, "param": None, "code": status}
+
+
+def _nested(status: int, message: str) -> dict[str, Any]:
+    return {"error": _fields(status, message)}
+
+
+def _flat(status: int, message: str) -> dict[str, Any]:
+    return {"object": "error", **_fields(status, message)}
+
+
+def _anthropic(status: int, message: str) -> dict[str, Any]:
+    kind = _ANTHROPIC_TYPES.get(status, "api_error")
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+def _responses_late(status: int, message: str) -> bytes:
+    code = _TYPES.get(status, "server_error")
+    return named(
+        {"type": "error", "code": code, "message": message, "param": None, "sequence_number": 0}
+    )
+
+
+#: vLLM from 0.10.1 on, whose code is the status as an integer.
+OPENAI = Dialect(_nested, lambda status, message: event(_nested(status, message)))
+#: NIM 1 and older vLLM.
+FLAT = Dialect(_flat, lambda status, message: event(_flat(status, message)))
+RESPONSES = Dialect(_nested, _responses_late)
+ANTHROPIC = Dialect(
+    _anthropic, lambda status, message: named(_anthropic(status, message)), "request-id"
+)
+OIP = Dialect(lambda _, message: {"error": message}, lambda _, message: event({"error": message}))

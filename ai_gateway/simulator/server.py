@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ai_gateway.simulator import chat, faults, reply, service
+from ai_gateway.simulator import conversation, entrances, faults, reply, service, text
+from ai_gateway.simulator.entrances import Question, Request, Target
 from ai_gateway.simulator.faults import Fault
 from ai_gateway.simulator.reply import Reply
-from ai_gateway.simulator.service import Question, Request, Target
 from ai_gateway.simulator.wire import Server
 
 _REMEMBERED = 10_000
@@ -89,11 +89,11 @@ class Simulator(AbstractContextManager["Simulator"]):
 
     def _exchange(self, request: Request) -> tuple[Reply, Fault, str | None]:
         """The reply to ``request``, what befalls it on the wire, and the endpoint's name."""
-        refused = service.refusal(request)
-        target = None if refused else service.target(request.path)
+        refused = entrances.refusal(request)
+        target = None if refused else entrances.target(request.path)
         if target is None:
             return refused or reply.plain(404, "no such endpoint"), faults.NONE, None
-        body = service.parse(request.body) if request.method == "POST" else {}
+        body = service.parse(request) if request.method == "POST" else {}
         answered, fault = self._answer(request, target, body)
         name = target.endpoint.name
         seen = Seen(name, request.method, request.path, body, answered.status, request.headers)
@@ -105,20 +105,24 @@ class Simulator(AbstractContextManager["Simulator"]):
     def _answer(
         self, request: Request, target: Target, body: dict[str, Any] | None
     ) -> tuple[Reply, Fault]:
+        dialect = service.dialect(target, request.method)
         if body is None:
-            return reply.error(400, "The body is no JSON object."), faults.NONE
+            return dialect.error(400, "The body is no JSON object."), faults.NONE
         try:
             fault = self._fault(request, target, body)
         except ValueError as error:
-            return reply.error(400, f"x-simulate: {error}"), faults.NONE
-        answered = service.answer(request.method, Question(target, body, self.seed, fault.say))
-        return faults.edit(answered, fault), fault
+            return dialect.error(400, f"x-simulate: {error}"), faults.NONE
+        question = Question(target, body, self.seed, fault)
+        answered = faults.edit(service.answer(request.method, question), fault, dialect)
+        number = text.number(self.seed, request.path, request.body.hex())
+        headers = {dialect.request_id: f"req_{number:016x}", **answered.headers}
+        return replace(answered, headers=headers), fault
 
     def _fault(self, request: Request, target: Target, body: dict[str, Any]) -> Fault:
         """The fault asked for: by the message, else the header, the path, or ``self.faults``."""
         name = target.endpoint.name
         directive = (
-            chat.directive(body)
+            conversation.directive(body)
             or request.headers.get("x-simulate")
             or target.directive
             or self.faults.get(name, "")

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
 from ai_gateway.simulator import faults, reply
+from ai_gateway.simulator.entrances import Request
 from ai_gateway.simulator.faults import Cut, Fault
 from ai_gateway.simulator.reply import Reply
-from ai_gateway.simulator.service import Request
 
 MAX_BODY = 16_000_000  # bytes
 _IDLE = 120.0  # seconds that a connection may be silent
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in _pieces(answer.pieces, fault):
             self.wfile.write(unsent + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
             unsent = b""
-            self._wait(fault.drip)
+            self._wait(fault.drip or fault.chunk_delay)
         if chunked and not fault.cut:
             unsent += b"0\r\n\r\n"
         self.wfile.write(unsent)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ai_gateway.simulator import Simulator
-from ai_gateway.simulator.chat import CONTEXT
+from ai_gateway.simulator.conversation import CONTEXT
 from tests.simulator.conftest import Client, connect
 
 QUESTION = "What is a Finite State Machine?"

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 MAX_RESPONSE = 32_000_000  # bytes, before and after decoding
+MAX_STREAM = 256_000_000  # the same of a stream
 IDLE = 60.0  # seconds that a connection is kept without use
 STALL = 60.0  # seconds between two reads of a stream
 _MODELS = 1000  # of which the endpoints are remembered
@@ -91,6 +92,7 @@ class Upstreams:
             ``REQUESTS_CA_BUNDLE`` and ``SSL_CERT_FILE``.
         resolve: Host and port to addresses.
         max_response: Bytes of a response that are read.
+        max_stream: The same of a stream.
         idle: Seconds that a connection is kept without use.
         stall: Seconds that a stream may pause; a comment is a sign of life too.
     """
@@ -102,11 +104,13 @@ class Upstreams:
         *,
         resolve: address.Resolve = address.system,
         max_response: int = MAX_RESPONSE,
+        max_stream: int = MAX_STREAM,
         idle: float = IDLE,
         stall: float = STALL,
     ) -> None:
         self._clock = clock
         self._max_response = max_response
+        self._max_stream = max_stream
         self._stall = stall
         self._wallet = Wallet(clock)
         self._transports = Transports(clock, Surroundings(environment), resolve, idle)
@@ -211,7 +215,7 @@ class Upstreams:
         if incoming.status not in answer.SUCCESS:
             raw = incoming.whole(self._max_response)
             raise errors.refusal(endpoint.who, raw.status, raw.headers, raw.body, token)
-        return Stream(incoming, token, usage_asked=request.asks_usage(body))
+        return Stream(incoming, token, self._max_stream, usage_asked=request.asks_usage(body))
 
     def relay(self, given: ProxyRequest, deadline: float, *, cancel: Cancel = NEVER) -> RawReply:
         """The answer of a fixed target, whatever its status.

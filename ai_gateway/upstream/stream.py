@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import chain
@@ -14,7 +14,6 @@ from ai_gateway.upstream.exchange import Incoming, RawReply
 
 Event = tuple[str | None, dict[str, Any]]
 
-MOST = 256_000_000  # bytes of a stream, before and after decoding
 _WHOLE = 32_000_000  # bytes of an answer in one piece
 _FAILED = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 _DONE = b"[DONE]"
@@ -33,7 +32,6 @@ class Stream:
     Attributes:
         status: Of the head, as are ``headers`` and ``request_id`` (the upstream's own).
         usage_asked: Whether the caller himself asked for the usage.
-        done: Whether ``[DONE]`` was seen. Where it was not, the format knows the answer's end.
         first_byte_ms: Milliseconds from the call's beginning to the head.
         first_event_ms: The same to the first event.
         simulated: Whether the stand-in answered.
@@ -43,26 +41,26 @@ class Stream:
         self,
         incoming: Incoming,
         token: str | None,
-        most: int = MOST,
+        most: int,
         *,
-        usage_asked: bool = False,
+        usage_asked: bool,
     ) -> None:
         self.status = incoming.status
         self.headers: Mapping[str, str] = incoming.headers
         self.request_id = errors.request_id(incoming.headers)
         self.simulated = incoming.headers.get("x-gateway-simulated") == "true"
         self.usage_asked = usage_asked
-        self.done = False
         self.first_byte_ms = incoming.first_byte_ms
-        self._incoming = incoming
-        self._who = incoming.who
-        self._token = token
-        self._most = most
-        self._chunks: Iterator[bytes] = iter(())
-        self._over = False
-        self._events = self._read()
-        self._first: Event | None = self._begin()
+        # Apart from this object, so that one that is forgotten closes its connection at once.
+        self._reading = _Reading(incoming, token)
+        self._events = self._reading.events(most)
+        self._first: Event | None = _first(self._events, incoming.who)
         self.first_event_ms = incoming.elapsed_ms()
+
+    @property
+    def done(self) -> bool:
+        """Whether ``[DONE]`` was seen. Where it was not, the format knows the answer's end."""
+        return self._reading.done
 
     def __iter__(self) -> Iterator[Event]:
         """The events; a second look goes on where the first one stopped."""
@@ -79,46 +77,59 @@ class Stream:
         self._first = None
         self._events.close()
 
-    def _begin(self) -> Event:
-        try:
-            return next(self._events)
-        except StopIteration:
-            raise UpstreamError(f"{self._who} ended its stream before it began.") from None
 
-    def _read(self) -> Generator[Event, None, None]:
+def _first(events: Iterator[Event], who: str) -> Event:
+    first = next(events, None)
+    if first is None:
+        raise UpstreamError(f"{who} ended its stream before it began.")
+    return first
+
+
+class _Reading:
+    """Reads the events out of an answer's bytes."""
+
+    def __init__(self, incoming: Incoming, token: str | None) -> None:
+        self.done = False
+        self._over = False
+        self._incoming = incoming
+        self._who = incoming.who
+        self._token = token
+
+    def events(self, most: int) -> Generator[Event, None, None]:
+        """The events of at most ``most`` bytes."""
         incoming = self._incoming
         try:
-            self._chunks = inflate.plain(incoming.chunks(), incoming.headers, self._who, self._most)
-            for name, data in self._parsed():
+            chunks = inflate.plain(incoming.chunks(), incoming.headers, self._who, most)
+            for name, data in self._parsed(chunks):
                 if data.startswith(_DONE):
                     self.done = True
-                    self._drain()
+                    self._drain(chunks)
                     return
                 if data and not data.isspace():  # some keep a connection alive by empty events
                     yield name, self._object(name, data)
         finally:
             incoming.close()
 
-    def _parsed(self) -> Iterator[sse.Event]:
+    def _parsed(self, chunks: Iterator[bytes]) -> Iterator[sse.Event]:
         parser = sse.Parser(self._who)
-        for chunk in self._streamed():
+        for chunk in self._streamed(chunks):
             yield from parser.feed(chunk)
         self._over = True
         yield from parser.end()
 
-    def _streamed(self) -> Iterator[bytes]:
-        """The body's bytes, unless it is one JSON value or a page, whatever its type says."""
-        for chunk in self._chunks:
+    def _streamed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """``chunks``, unless they are one JSON value or a page, whatever their type says."""
+        for chunk in chunks:
             begun = chunk.lstrip(_BLANK)
-            if begun[:1] in _UNSTREAMED and begun:
-                raise self._unstreamed(chunk)
+            if begun.startswith(_UNSTREAMED):
+                raise self._unstreamed(chain([chunk], chunks))
             yield chunk
             if begun:
                 break
-        yield from self._chunks
+        yield from chunks
 
-    def _unstreamed(self, start: bytes) -> UpstreamError:
-        body = b"".join(inflate.bounded(chain([start], self._chunks), self._who, _WHOLE))
+    def _unstreamed(self, chunks: Iterable[bytes]) -> UpstreamError:
+        body = b"".join(inflate.bounded(chunks, self._who, _WHOLE))
         incoming = self._incoming
         raw = RawReply(incoming.status, incoming.headers, body, 0.0, 0.0)
         answer.checked(self._who, raw, self._token, json_due=True)
@@ -138,9 +149,9 @@ class Stream:
             raise UpstreamError(f"{self._who} {what}.")
         return value
 
-    def _drain(self) -> None:
+    def _drain(self, chunks: Iterator[bytes]) -> None:
         """Read the end of the body, which is due now; what comes instead is of no interest."""
         self._incoming.call.hold.hurry(_LINGER)
         with suppress(GatewayError):
-            for _ in self._chunks:
+            for _ in chunks:
                 pass

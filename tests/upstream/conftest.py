@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import UpstreamReply, Upstreams
+from ai_gateway.upstream import Stream, UpstreamReply, Upstreams
+from ai_gateway.upstream.cancel import NEVER
 from tests.upstream.fake import FakeUpstream
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
@@ -56,6 +57,23 @@ def ask(upstream: FakeUpstream, upstreams: Upstreams, over: threading.Event) -> 
     def call(within: float = 5.0, body: Any = BODY, **fields: Any) -> UpstreamReply:
         model = Model.model_validate({"url": upstream.url, "model_id": "meta/llama", **fields})
         return upstreams.complete(model, body, SystemClock().monotonic() + within)
+
+    return call
+
+
+@pytest.fixture
+def listen(
+    upstream: FakeUpstream, upstreams: Upstreams, over: threading.Event
+) -> Callable[..., Any]:
+    """Ask the scripted upstream for a stream, with fields of the Model as keywords."""
+
+    def call(
+        within: float = 5.0, body: Any = BODY, path: str = "/chat/completions", **fields: Any
+    ) -> Stream:
+        cancel = fields.pop("cancel", NEVER)
+        model = Model.model_validate({"url": upstream.url, "model_id": "meta/llama", **fields})
+        end = SystemClock().monotonic() + within
+        return upstreams.stream(model, path, body, end, cancel=cancel)
 
     return call
 

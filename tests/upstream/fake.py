@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -202,5 +202,51 @@ def hang(closing: threading.Event) -> Step:
     def step(_connection: socket.socket, _received: Received) -> bool:
         closing.wait(10)
         return False
+
+    return step
+
+
+def head(content_type: str = "text/event-stream", **headers: str) -> bytes:
+    """The head of a chunked answer."""
+    fields = {"content-type": content_type, "transfer-encoding": "chunked"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` as one chunk; nothing is the last one."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def event(value: Any, name: str | None = None) -> bytes:
+    """One event, its data as JSON unless it is text."""
+    data = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (f"event: {name}\n" if name else "").encode() + f"data: {data}\n\n".encode()
+
+
+def delta(text: str) -> dict[str, Any]:
+    """A chunk of a streamed chat completion."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return {"object": "chat.completion.chunk", "choices": [choice]}
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def streamed(*pieces: bytes, **headers: str) -> bytes:
+    """A whole chunked answer, each piece a chunk."""
+    return head(**headers) + b"".join(map(chunk, pieces)) + chunk(b"")
+
+
+def paced(pieces: Sequence[bytes], every: float, closing: threading.Event) -> Step:
+    """Send one piece after another; leave the connection open."""
+
+    def step(connection: socket.socket, _received: Received) -> bool:
+        for piece in pieces:
+            connection.sendall(piece)
+            if closing.wait(every):
+                return False
+        return True
 
     return step

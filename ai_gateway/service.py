@@ -9,12 +9,14 @@ from random import Random, SystemRandom
 from ai_gateway.access.identity import Identity
 from ai_gateway.access.limits import Limits
 from ai_gateway.answer.gateway import Gateway
+from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
+from ai_gateway.resilience import Circuits
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
 
@@ -48,6 +50,7 @@ class Service:
     records: Records = field(init=False)
     weights: Weights = field(init=False)
     upstreams: Upstreams = field(init=False)
+    tries: Tries = field(init=False)
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     state: BundleState = field(default_factory=BundleState)
@@ -58,6 +61,7 @@ class Service:
         self.records = Records.open(self.settings.data, self.settings.wal, self.clock)
         self.weights = Weights(self.records)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
+        self.tries = Tries(Circuits(self.clock), self.clock, self.random)
         self.limits = Limits(self.clock)
         self.metrics = Metrics()
 
@@ -72,6 +76,7 @@ class Service:
             records=self.records,
             weights=self.weights,
             upstreams=self.upstreams,
+            tries=self.tries,
             clock=self.clock,
             random=self.random,
         )

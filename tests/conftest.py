@@ -75,13 +75,14 @@ def start(tmp_path, simulator):
     """Starts a gateway on the routes, policies and variables that a test hands in."""
     services = []
 
-    def run(routes=None, *, policies=None, **changed) -> Gateway:
+    def run(routes=None, *, policies=None, models="", **changed) -> Gateway:
         bundle = ROOT
         if routes is not None:
             bundle = tmp_path / "bundle"
             (bundle / "policies").mkdir(parents=True)
             (bundle / "judge_prompts").symlink_to(ROOT / "judge_prompts")
-            (bundle / "routes.yaml").write_text(MODELS + routes)
+            text = MODELS.replace("  model-b:\n", f"{models}  model-b:\n", 1) + routes
+            (bundle / "routes.yaml").write_text(text)
             for name, text in (policies or {}).items():
                 (bundle / "policies" / f"{name}.yaml").write_text(text)
         settings = Settings.read(

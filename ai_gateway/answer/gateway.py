@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any, cast
@@ -19,7 +19,7 @@ from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.record import MAX_NAME, Attempt, Decision, digest, row
 from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
 from ai_gateway.answer.streamed import Held, Streamed, Translated
-from ai_gateway.answer.streamed import Held, Streamed, Translated
+from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
@@ -35,9 +35,7 @@ from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.records import Records
 from ai_gateway.translate.table import spoken
-from ai_gateway.translate.table import spoken
 from ai_gateway.upstream import Upstreams
-from ai_gateway.upstream.cancel import NEVER, Cancel
 from ai_gateway.upstream.cancel import NEVER, Cancel
 
 _AUTO = (None, "", "auto")
@@ -53,6 +51,7 @@ class Gateway:
     records: Records
     weights: Weights
     upstreams: Upstreams
+    tries: Tries
     clock: Clock
     random: Random
 
@@ -148,7 +147,15 @@ class Gateway:
         return choose(models, scores, route.routing, self.random.randrange(SEEDS))
 
     def _forward(self, call: Call, choice: Choice, decision: Decision) -> Answer:
-        name, model = choice.chosen, self.manifest.models[choice.chosen]
+        def once(name: str) -> Answer:
+            return self._send(call, name, choice, decision)
+
+        answer = self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+        self._guard([Text(answer.text, "output")], decision)
+        return answer
+
+    def _send(self, call: Call, name: str, choice: Choice, decision: Decision) -> Answer:
+        model = self.manifest.models[name]
         translation, form = spoken(call.format, model.dialect)
         body = translation.request(call.body) if translation else call.body
         with self._attempt(name, decision) as attempt:
@@ -163,12 +170,21 @@ class Gateway:
         answered = translation.answer(said, call.body) if translation else said
         answered = {**answered, "model": name}  # which the endpoint calls by another name
         decision.digest = digest(strictjson.dumps(answered))
-        self._guard([Text(reading.text, "output")], decision)
         headers = _explain(name, choice, simulated=reply.simulated)
         return Answer(name, reading.text, answered, reply.status, headers)
 
     def _stream(self, call: Call, choice: Choice, decision: Decision) -> Answer:
-        name, model = choice.chosen, self.manifest.models[choice.chosen]
+        def once(name: str) -> Answer:
+            return self._open(call, name, choice, decision)
+
+        answer = self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+        decision.streamed = True
+        if answer.chunks and self.policies.guards("output", call.event.route.guardrails):
+            return replace(answer, chunks=self._held(answer.chunks, decision))
+        return answer
+
+    def _open(self, call: Call, name: str, choice: Choice, decision: Decision) -> Answer:
+        model = self.manifest.models[name]
         translation, form = spoken(call.format, model.dialect)
         if form.reader is None:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
@@ -179,12 +195,9 @@ class Gateway:
             )
             attempt.status = source.status
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
-        decision.streamed = True
         streamed = Streamed(source, form.reader(), partial(self._ended, name, decision))
-        chunks: Chunks = Translated(streamed, translation, call.body, name)
-        if self.policies.guards("output", call.event.route.guardrails):
-            chunks = self._held(chunks, decision)
         headers = _explain(name, choice, simulated=source.simulated)
+        chunks = Translated(streamed, translation, call.body, name)
         return Answer(name, headers=headers, chunks=chunks)
 
     def _held(self, chunks: Chunks, decision: Decision) -> Chunks:
@@ -240,10 +253,6 @@ def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
             param="model",
         )
     return name
-
-
-def _cancel(event: Event) -> Cancel:
-    return NEVER if event.cancel is None else event.cancel
 
 
 def _cancel(event: Event) -> Cancel:

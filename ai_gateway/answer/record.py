@@ -11,7 +11,6 @@ from ai_gateway import __version__, strictjson
 from ai_gateway.answer.route import Choice
 from ai_gateway.contract import Event
 from ai_gateway.formats import Usage
-from ai_gateway.formats import Usage
 from ai_gateway.guardrails.engine import Verdict
 from ai_gateway.manifest.model import Price
 

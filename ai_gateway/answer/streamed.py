@@ -85,35 +85,6 @@ class Translated:
                 part["model"] = self._model
 
 
-class Translated:
-    """A stream in the caller's format, under the gateway's name of the model."""
-
-    def __init__(
-        self, streamed: Streamed, translation: Translation | None, body: Body, model: str
-    ) -> None:
-        self._streamed = streamed
-        self._translation = translation
-        self._body = body
-        self._model = model
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """The events' data."""
-        chunks = iter(self._streamed)
-        translation = self._translation
-        for chunk in translation.stream(chunks, self._body) if translation else chunks:
-            self._rename(chunk)
-            yield chunk
-
-    def close(self) -> None:
-        """Let go of the upstream."""
-        self._streamed.close()
-
-    def _rename(self, chunk: dict[str, Any]) -> None:
-        for part in (chunk, chunk.get("message"), chunk.get("response")):
-            if isinstance(part, dict) and "model" in part:
-                part["model"] = self._model
-
-
 class Held:
     """A streamed answer that was held back until all of it was checked."""
 

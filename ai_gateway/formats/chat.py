@@ -26,8 +26,9 @@ def _whole(pieces: list[str]) -> list[str]:
 
 def _message(message: Body) -> Iterator[str]:
     yield from parts(message.get("content"))
-    if isinstance(message.get("refusal"), str):
-        yield message["refusal"]
+    for name in ("refusal", "reasoning", "reasoning_content"):
+        if isinstance(message.get(name), str):
+            yield message[name]
     yield from _arguments(message)
 
 

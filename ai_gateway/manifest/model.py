@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
+from ai_gateway.resilience.declared import Breaker, ColdStart, Fallback, Retries
 
 Scheme = Literal["none", "api-key", "jwt", "platform"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -81,6 +82,8 @@ class Model(Closed):
     timeout: Timeout = Timeout()
     max_connections: int = Field(1000, ge=1, le=10000)
     ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
+    breaker: Breaker | None = Field(None, description="When it is left alone, and how long.")
+    cold_start: ColdStart = Field(ColdStart(), description="What to do while it starts.")
 
 
 class Routing(Closed):
@@ -117,6 +120,8 @@ class Route(Closed):
         None, description="Names of policies; every policy of the bundle if left out."
     )
     routing: Annotated[Routing, BeforeValidator(_routing)] = Routing()
+    retries: Retries | None = Field(None, description="How often a model is asked again.")
+    fallback: Fallback | None = Field(None, description="Who answers instead, and after what.")
     privacy: Privacy = "full"
     timeout: Duration | None = Field(None, description="For the whole answer, from its arrival.")
     max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")

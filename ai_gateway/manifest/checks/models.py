@@ -52,6 +52,8 @@ def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     for index, route in enumerate(manifest.routes):
         yield from _unknown(("routes", index, "routing", "models"), route.routing.models, models)
         yield from _unknown(("routes", index, "guardrails"), route.guardrails, around.policies)
+        instead = route.fallback.models if route.fallback else ()
+        yield from _unknown(("routes", index, "fallback", "models"), instead, models)
         yield from _token(("routes", index, "credentials", "token"), route.credentials)
     if manifest.judge:
         yield from _unknown(("judge", "model"), [manifest.judge.model], models)

@@ -243,8 +243,12 @@ def page(refresh: float = REFRESH_SECONDS) -> Any:
         return template
     viewed = Page(shared_view(refresh))
     template.main.extend(viewed.layout())
-    pn.state.onload(viewed.refresh)
-    pn.state.add_periodic_callback(viewed.refresh, period=int(refresh * 1000))
+
+    async def loaded() -> None:  # not before: what changes until then does not reach the browser
+        pn.state.add_periodic_callback(viewed.refresh, period=int(refresh * 1000))
+        await viewed.refresh()
+
+    pn.state.onload(loaded)
     return template
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records
 from ai_gateway.records.schema import TABLES
 from scripts.screenshot import chromium, dashboard
+
+expect.set_options(timeout=20_000)  # milliseconds: a refresh, and time to draw on a busy machine
 
 
 class Store:

@@ -23,8 +23,6 @@ HOSTILE = (
     "[link](javascript:alert(1)) **bold** $$x$$",
     "</pre><svg onload='window.canary = 1'>",
 )
-#: A refresh, and time to draw.
-SOON = 15_000
 
 
 def tile(page: Page, name: str) -> Any:
@@ -45,7 +43,7 @@ def test_an_empty_store_shows_what_to_do_and_then_fills_by_itself(
     expect(page.get_by_text("No request was recorded yet")).to_be_visible()
     expect(page.get_by_text("Refused by rule")).to_be_hidden()
     store.add(requests=[request(1, at=NOW())])
-    expect(tile(page, "answered")).to_have_text("1", timeout=SOON)
+    expect(tile(page, "answered")).to_have_text("1")
     expect(page.get_by_text("No request was recorded yet")).to_be_hidden()
     expect(page.get_by_text("Nothing yet in this time.").first).to_be_visible()
 
@@ -66,7 +64,7 @@ def test_the_numbers_follow_the_store(store: Store, open_page: Open) -> None:
         scores=[score(2, 0.5, at=NOW(), model="model-b")],
         weights=weights(NOW(), model_a=0.75, model_b=0.5),
     )
-    expect(tile(page, "answered")).to_have_text("2", timeout=SOON)
+    expect(tile(page, "answered")).to_have_text("2")
     assert [tile(page, name).inner_text() for name in ("refused", "failed", "judged")] == ["1"] * 3
     assert tile(page, "mean score").inner_text() == "0.50"
     expect(page.get_by_text("another question")).to_be_visible()
@@ -161,11 +159,11 @@ def test_a_broken_store_is_a_message_and_the_page_recovers(store: Store, open_pa
     table, away = store.folder / "requests", store.folder / "away"
     shutil.move(table, away)
     table.write_text("no folder")
-    expect(page.get_by_text("The record store cannot be read now")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("The record store cannot be read now")).to_be_visible()
     expect(tile(page, "answered")).to_have_text("1")
     table.unlink()
     shutil.move(away, table)
-    expect(page.get_by_text("The record store cannot be read now")).to_be_hidden(timeout=SOON)
+    expect(page.get_by_text("The record store cannot be read now")).to_be_hidden()
 
 
 def test_the_page_asks_nothing_of_any_other_host(store: Store, open_page: Open) -> None:

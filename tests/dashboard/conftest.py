@@ -40,9 +40,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     found.records.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, so does an event loop in this thread
 def browser() -> Iterator[Browser]:
-    """Chromium, once for all tests; evil.example.com is this machine for it."""
+    """Chromium, once a module; evil.example.com is this machine for it."""
     with chromium("--host-resolver-rules=MAP evil.example.com 127.0.0.1") as found:
         yield found
 

@@ -256,3 +256,53 @@ def test_the_demo_tells_the_whole_story(environment) -> None:
     scores = re.findall(r"model-a (\S+) .*model-b (\S+) ", done.stdout)
     assert len(scores) == 3
     assert float(scores[-1][0]) > float(scores[-1][1])
+
+
+def test_a_caller_who_leaves_ends_the_upstreams_call(environment, simulator, tmp_path) -> None:
+    """Streamed or silent, a caller's leaving is noticed, closes the upstream and is recorded."""
+    headers = {"X-API-Key": KEY}
+    body = {"model": "model-a", "messages": [{"role": "user", "content": "What is GRPO?"}]}
+    simulator.faults["model-a"] = "slow-first-byte=20"
+    with served(environment) as (url, _), httpx.Client(headers=headers) as client:
+        for stream in (True, False):
+            with pytest.raises(httpx.ReadTimeout):
+                client.post(
+                    f"{url}/v1/chat/completions", json={**body, "stream": stream}, timeout=1
+                )
+        deadline = time.monotonic() + 5
+        while len(rows(environment, tmp_path)) < 2:
+            assert time.monotonic() < deadline + 10
+            time.sleep(0.5)
+    assert [row["status"] for row in rows(environment, tmp_path)] == [499, 499]
+
+
+def rows(environment, tmp_path) -> list[dict]:
+    """What is recorded so far."""
+    data = environment["GATEWAY_DATA"]
+    with Records.open(data, tmp_path / "wal", SystemClock(), background=False) as records:
+        found: list[dict] = to_rows(records.scan("requests"))
+    return found
+
+
+def test_a_stream_arrives_as_it_is_made(environment, simulator) -> None:
+    """Over a real connection the first chunk is there long before the last."""
+    simulator.faults["model-a"] = "drip"
+    body = {
+        "model": "model-a",
+        "stream": True,
+        "max_tokens": 20,
+        "messages": [{"role": "user", "content": "What is GRPO?"}],
+    }
+    with (
+        served(environment) as (url, _),
+        httpx.stream(
+            "POST",
+            f"{url}/v1/chat/completions",
+            json=body,
+            headers={"X-API-Key": KEY},
+            timeout=30,
+        ) as reply,
+    ):
+        times = [time.monotonic() for line in reply.iter_lines() if line]
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert times[-1] - times[0] > 0.05

@@ -1,0 +1,100 @@
+"""Answers to questions that mean the same, by the cosine of their embeddings.
+
+Similar is not the same. Beside the threshold, two questions must agree in every number, address and
+negation, in their order, and must not be the same words in another order: an embedding hardly sees
+such differences, and they turn an answer round. Names it does see, but not reliably.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ai_gateway.cache.exact import Cached, unpacked
+from ai_gateway.cache.key import Question
+from ai_gateway.cache.memory import Bounded
+from ai_gateway.clock import Clock
+
+MAX_BYTES = 64_000_000
+_FLOAT = 32  # bytes of one number of a tuple
+_WORD = re.compile(r"[^\s.,;:!?()\[\]{}\"“”«»]+(?:[.,:][^\s.,;:!?()\[\]{}\"“”«»]+)*")
+_TELLING = re.compile(r"[\d@/_=<>+%$€£¥]")
+_NEGATIONS = frozenset({"not", "no", "never", "none", "nor", "without", "except", "cannot"})
+
+Embed = Callable[[str], Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is compared: a vector of length 1, and its words."""
+
+    partition: str
+    text: str
+    vector: tuple[float, ...]
+    words: tuple[str, ...]
+    literals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The answer to the nearest question, and the cosine of the two."""
+
+    cached: Cached
+    similarity: float
+
+
+def asked(question: Question, embed: Embed) -> Asked | None:
+    """``question`` with its embedding; None where ``embed`` gives none that has a direction."""
+    vector = embed(question.text)
+    length = math.hypot(*vector)
+    if not 0 < length < math.inf:
+        return None
+    words = tuple(word.casefold() for word in _WORD.findall(question.text))
+    return Asked(
+        partition=question.partition,
+        text=question.text,
+        vector=tuple(value / length for value in vector),
+        words=words,
+        literals=tuple(word for word in words if _tells(word)),
+    )
+
+
+def _tells(word: str) -> bool:
+    negates = word in _NEGATIONS or word.endswith(("n't", "n\u2019t"))
+    return negates or _TELLING.search(word) is not None
+
+
+class SemanticCache:
+    """The newest questions of each partition with their answers, compared one by one.
+
+    A comparison takes about 10 µs at 1,024 dimensions, and a question about 33 KB.
+    """
+
+    def __init__(self, clock: Clock, *, entries: int = 1000, max_bytes: int = MAX_BYTES) -> None:
+        self._held: Bounded[tuple[Asked, bytes]] = Bounded(clock, max_bytes, entries)
+
+    def find(self, sought: Asked, threshold: float) -> Hit | None:
+        """The answer to the nearest question of the same partition, at ``threshold`` or above."""
+        # Of unit vectors: |a - b|² = 2 - 2 cos. Rounding must not turn the same text away.
+        best, found = math.sqrt(2 - 2 * threshold) + 1e-9, None
+        for known, data in self._held.values(sought.partition):
+            if len(known.vector) != len(sought.vector):
+                continue
+            distance = math.dist(sought.vector, known.vector)
+            if distance <= best and _agree(sought, known):
+                best, found = distance, data
+        cached = None if found is None else unpacked(found)
+        return None if cached is None else Hit(cached, 1 - best * best / 2)
+
+    def put(self, question: Asked, data: bytes, ttl: float) -> None:
+        """Keep an answer, as ``ExactCache.put`` serialised it, for ``ttl`` seconds."""
+        size = len(question.vector) * _FLOAT + 4 * len(question.text) + len(data)
+        self._held.set(question.partition, question.text, (question, data), size=size, ttl=ttl)
+
+
+def _agree(one: Asked, other: Asked) -> bool:
+    if one.literals != other.literals:
+        return False
+    return one.words == other.words or sorted(one.words) != sorted(other.words)

@@ -1,0 +1,117 @@
+"""Where serialised answers are kept: in this process, or in a Redis that all of them share."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from ai_gateway.cache.memory import Bounded
+from ai_gateway.clock import Clock
+from ai_gateway.resilience.circuit import Circuit
+from ai_gateway.resilience.declared import Breaker
+
+MAX_BYTES: Final = 64_000_000
+_ENTRY: Final = 1_000_000  # bytes; a larger answer is not kept
+_PATIENCE: Final = 0.25  # seconds; a cache that is slower than that is none
+_PREFIX: Final = "ai-gateway:cache:1:"
+
+
+class Store(Protocol):
+    """Bytes by tenant and key. It may lose anything at any time, and never raises."""
+
+    def get(self, tenant: str, key: str) -> bytes | None:
+        """What was kept, if its time has not run out."""
+
+    def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
+        """Keep ``value`` for ``ttl`` seconds."""
+
+
+class MemoryStore:
+    """A Store of this process. Tenants share the bytes; none can drive out another's answers."""
+
+    def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._held: Bounded[bytes] = Bounded(clock, max_bytes)
+
+    def get(self, tenant: str, key: str) -> bytes | None:
+        """What was kept, if its time has not run out."""
+        return self._held.get(tenant, key)
+
+    def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
+        """Keep ``value`` for ``ttl`` seconds."""
+        if len(value) <= _ENTRY:
+            self._held.set(tenant, key, value, size=len(value), ttl=ttl)
+
+
+class Client(Protocol):
+    """What a RedisStore needs of redis-py's client."""
+
+    def get(self, name: str, /) -> Any:
+        """The value as bytes, or None."""
+
+    def set(self, name: str, value: bytes, /, *, px: int) -> Any:
+        """Set a value that expires in ``px`` milliseconds."""
+
+    def close(self) -> object:
+        """Close its connections."""
+
+
+class RedisStore:
+    """A Store in Redis, whose own ``maxmemory`` bounds it.
+
+    A Redis that fails or is slow is left alone for some seconds; a model then answers.
+    ``failures`` are the exceptions that mean so.
+    """
+
+    def __init__(self, client: Client, failures: tuple[type[Exception], ...], clock: Clock) -> None:
+        self._client = client
+        self._failures = failures
+        self._circuit = Circuit(Breaker(failures=3, share=0, window=10, cooldown=5), clock)
+
+    @property
+    def available(self) -> bool:
+        """Whether Redis answers, for metrics and readiness."""
+        return self._circuit.state == "closed"
+
+    def get(self, tenant: str, key: str) -> bytes | None:
+        """What was kept, if its time has not run out."""
+        name = _name(tenant, key)
+        found = self._ask(lambda: self._client.get(name))
+        return found if isinstance(found, bytes) else None
+
+    def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
+        """Keep ``value`` for ``ttl`` seconds."""
+        if len(value) <= _ENTRY:
+            name, left = _name(tenant, key), max(1, int(ttl * 1000))
+            self._ask(lambda: self._client.set(name, value, px=left))
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._client.close()
+
+    def _ask(self, command: Callable[[], object]) -> object:
+        leave = self._circuit.enter()
+        if leave is None:
+            return None
+        try:
+            answer = command()
+        except self._failures:
+            leave.fail()
+            return None
+        leave.succeed()
+        return answer
+
+
+def _name(tenant: str, key: str) -> str:
+    # By digest: a tenant's own name may hold anything.
+    return f"{_PREFIX}{hashlib.sha256(tenant.encode()).hexdigest()[:32]}:{key}"
+
+
+def redis_store(url: str, clock: Clock) -> RedisStore:
+    """A RedisStore at ``url`` (``redis://``, ``rediss://``); needs the ``redis`` package."""
+    redis = importlib.import_module("redis")
+    client = redis.Redis.from_url(
+        url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, max_connections=1000
+    )
+    return RedisStore(client, (redis.RedisError, OSError), clock)

@@ -286,7 +286,7 @@ def rows(environment, tmp_path) -> list[dict]:
 
 def test_a_stream_arrives_as_it_is_made(environment, simulator) -> None:
     """Over a real connection the first chunk is there long before the last."""
-    simulator.faults["model-a"] = "drip"
+    simulator.faults["model-a"] = "chunk-delay=0.05"
     body = {
         "model": "model-a",
         "stream": True,

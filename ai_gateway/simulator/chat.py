@@ -81,9 +81,9 @@ def usage(asked: Conversation, answers: Sequence[Answer]) -> dict[str, Any]:
     }
 
 
-def stops(value: object) -> tuple[str, ...]:
+def stops(value: Any) -> tuple[str, ...]:
     """The stop sequences in a string, a list or nothing."""
-    return tuple(filter(None, [value] if isinstance(value, str) else value or ()))  # type: ignore[call-overload] # checked before
+    return tuple(filter(None, [value] if isinstance(value, str) else value or ()))
 
 
 def _whole(head: dict[str, Any], choices: list[dict[str, Any]], spent: object) -> dict[str, Any]:

@@ -118,7 +118,13 @@ def _part(said: str) -> dict[str, Any]:
 
 
 def _events(whole: dict[str, Any], said: Answer) -> Iterator[Event]:
-    start = {**whole, "status": "in_progress", "output": [], "usage": None}
+    blank: dict[str, Any] = {
+        "status": "in_progress",
+        "output": [],
+        "usage": None,
+        "incomplete_details": None,
+    }
+    start = {**whole, **blank}
     yield "response.created", {"response": start}
     yield "response.in_progress", {"response": start}
     calls = iter(said.calls)

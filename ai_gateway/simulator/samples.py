@@ -61,7 +61,7 @@ class _Maker:
 
     def _referred(self, reference: str) -> Any:
         found: Any = self.root
-        for part in reference.lstrip("#/").split("/"):
+        for part in filter(None, reference.lstrip("#").split("/")):
             found = found.get(part) if isinstance(found, dict) else None
         return found
 

@@ -98,6 +98,8 @@ def test_a_directive_in_the_message_is_not_part_of_the_question(shared: Client) 
         "cut=off",
         "html=yes",
         "times=-1",
+        "tokens=1000000",
+        "reasoning=aloud",
         "retry-after=\x7f",
     ],
 )

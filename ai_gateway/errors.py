@@ -170,6 +170,12 @@ class UpstreamUnavailable(UpstreamError):
     code = "upstream_unavailable"
 
 
+class UpstreamColdStart(UpstreamUnavailable):
+    """Nothing is ready behind a model's endpoint: it was scaled to zero, or is being started."""
+
+    code = "upstream_cold_start"
+
+
 class UpstreamTimeout(UpstreamError):
     """A model endpoint did not answer in time."""
 

@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from ai_gateway.errors import (
+    UpstreamColdStart,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamRefused,
@@ -103,8 +104,11 @@ def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> Upst
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
         message = f"{who} did not answer in time: something before it gave up ({status}).{quoted}"
         return UpstreamTimeout(message, headers=wait)
+    if _STARTING.search(quoted):
+        message = f"{who} is starting, or nothing is behind its address ({status}).{quoted}"
+        return UpstreamColdStart(message, headers=wait)
     # 529 is how Anthropic says that it is overloaded.
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, 529) or _STARTING.search(quoted):
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, 529):
         message = f"{who} is starting, full or away ({status}).{quoted}"
         return UpstreamUnavailable(message, headers=wait)
     return UpstreamError(f"{who} failed ({status}).{quoted}", headers=wait)

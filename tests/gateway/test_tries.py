@@ -36,6 +36,17 @@ def test_nothing_is_repeated_unless_declared(start, simulator) -> None:
     assert len(attempts(gateway)) == 1
 
 
+def test_a_model_that_starts_is_waited_for(start, simulator) -> None:
+    """A cold start is asked again until the model is up, however few the retries."""
+    gateway = start(
+        ROUTE + "    retries: {attempts: 1}\n",
+        models="    cold_start: {every: 20ms, at_most: 4s}\n",
+    )
+    simulator.faults["model-a"] = "status=503-text; times=4"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 200
+    assert [error for _, error in attempts(gateway)] == ["upstream_cold_start"] * 4 + [None]
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_another_model_answers_instead(start, simulator, status) -> None:
     """After a failure that the fallback names, the next model answers; the row tells both."""

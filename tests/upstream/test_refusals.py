@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.errors import (
+    UpstreamColdStart,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamRefused,
@@ -88,15 +89,15 @@ def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (503, "context deadline exceeded", UpstreamUnavailable),
-        (503, "pending request queue full", UpstreamUnavailable),
-        (503, "no healthy upstream", UpstreamUnavailable),
+        (503, "context deadline exceeded", UpstreamColdStart),
+        (503, "pending request queue full", UpstreamColdStart),
+        (503, "no healthy upstream", UpstreamColdStart),
         (
             503,
             "upstream connect error or disconnect/reset before headers. reset reason: timeout",
-            UpstreamUnavailable,
+            UpstreamColdStart,
         ),
-        (502, "upstream connect error or disconnect/reset before headers", UpstreamUnavailable),
+        (502, "upstream connect error or disconnect/reset before headers", UpstreamColdStart),
         (529, '{"type":"error","error":{"message":"Overloaded"}}', UpstreamUnavailable),
         (503, "", UpstreamUnavailable),
         (504, "activator request timeout", UpstreamTimeout),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import (
+    UpstreamColdStart,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamRefused,
@@ -272,7 +273,7 @@ def test_an_error_after_the_first_events(listen: Any, upstream: FakeUpstream) ->
     [
         (reply({"error": {"message": "m"}}, 400), UpstreamRefused, "It said: m"),
         (reply({"error": {"message": "m"}}, 429), UpstreamRateLimited, "It said: m"),
-        (reply(b"no healthy upstream", 503), UpstreamUnavailable, "no healthy upstream"),
+        (reply(b"no healthy upstream", 503), UpstreamColdStart, "no healthy upstream"),
         (reply(b"", 500), UpstreamError, "failed"),
         (reply(b"", 302), UpstreamError, "redirect"),
         (reply({"error": {"message": "m", "code": 404}}), UpstreamRefused, "It said: m"),

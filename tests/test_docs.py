@@ -45,7 +45,9 @@ def test_every_section_of_the_bundle_stands_on_its_page() -> None:
 def test_every_route_of_the_bundle_stands_on_its_page() -> None:
     """What is served is listed with its method, and nothing that is not."""
     served = {
-        f"{method} {route['path']}" for route in ROUTES["routes"] for method in route.get("methods", ["POST"])
+        f"{method} {route['path']}"
+        for route in ROUTES["routes"]
+        for method in route.get("methods", ["POST"])
     }
     assert set(re.findall(r"^\| `([A-Z]+ /\S*)`", API, re.MULTILINE)) == served
 

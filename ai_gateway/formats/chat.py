@@ -15,8 +15,15 @@ def texts(body: Body) -> list[Text]:
     return [
         Text(text, "tool" if message.get("role") in ("tool", "function") else "input")
         for message in body["messages"]
-        for text in _whole(list(_message(message)))
+        for text in _whole([*_message(message), *_reasoning(message)])
     ]
+
+
+def _reasoning(message: Body) -> Iterator[str]:
+    """What an earlier answer is said to have thought: of a request it is text like any other."""
+    for name in ("reasoning", "reasoning_content"):
+        if isinstance(message.get(name), str):
+            yield message[name]
 
 
 def _whole(pieces: list[str]) -> list[str]:
@@ -26,9 +33,8 @@ def _whole(pieces: list[str]) -> list[str]:
 
 def _message(message: Body) -> Iterator[str]:
     yield from parts(message.get("content"))
-    for name in ("refusal", "reasoning", "reasoning_content"):
-        if isinstance(message.get(name), str):
-            yield message[name]
+    if isinstance(message.get("refusal"), str):
+        yield message["refusal"]
     yield from _arguments(message)
 
 

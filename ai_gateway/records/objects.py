@@ -8,6 +8,7 @@ which may hold addresses and signatures.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -130,8 +131,9 @@ class Folder:
         """See Objects."""
         with _reaching():
             for entry in self._scan("tmp"):
-                if entry.stat().st_mtime < before:
-                    Path(entry).unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # its writer has moved it into place
+                    if entry.stat().st_mtime < before:
+                        Path(entry).unlink(missing_ok=True)
 
 
 def _size(entry: os.DirEntry[str]) -> int:

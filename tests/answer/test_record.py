@@ -4,6 +4,7 @@ import pytest
 
 from ai_gateway.answer.record import Decision, row
 from ai_gateway.contract import Event
+from ai_gateway.formats.chat import usage as counted
 from ai_gateway.manifest.model import Price, Route
 
 EVENT = Event("0" * 32, Route(path="/inference"), "POST", "/inference", 0.0)
@@ -18,7 +19,7 @@ def written(**known) -> dict:
 def test_tokens_that_cannot_be_are_not_counted(claimed) -> None:
     """A count beyond 64 bits, below 0 or of another type is unknown, and the row can be stored."""
     usage = {"prompt_tokens": claimed, "completion_tokens": 2, "prompt_tokens_details": claimed}
-    found = written(usage=usage, price=Price(input=1, output=3))
+    found = written(usage=counted(usage), price=Price(input=1, output=3))
     assert (found["input_tokens"], found["output_tokens"], found["cached_tokens"]) == (
         None,
         2,
@@ -29,4 +30,4 @@ def test_tokens_that_cannot_be_are_not_counted(claimed) -> None:
 
 def test_the_largest_count_is_kept() -> None:
     """What fits a column stands in it."""
-    assert written(usage={"prompt_tokens": 2**63 - 1})["input_tokens"] == 2**63 - 1
+    assert written(usage=counted({"prompt_tokens": 2**63 - 1}))["input_tokens"] == 2**63 - 1

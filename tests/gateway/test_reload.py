@@ -38,8 +38,8 @@ def write(gateway, old, new) -> None:
 
 
 def until(condition) -> None:
-    """Wait for ``condition``, two seconds at most."""
-    deadline = time.monotonic() + 2
+    """Wait for ``condition``, ten seconds at most."""
+    deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

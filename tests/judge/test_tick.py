@@ -245,8 +245,9 @@ def test_at_most_so_many_judgings_run_at_once(world):
     barrier = threading.Barrier(4, timeout=10)
     judge = Model(lambda call: barrier.wait() < 9 and says(1)(call))
     world.answered(12)
+    before = threading.active_count()
     assert tick.run(world.context(judge))["scored"] == 12
-    assert threading.active_count() < 4
+    assert threading.active_count() <= before
 
 
 def test_a_seeded_source_gives_the_same_calls_whatever_order_they_end_in(world):

@@ -25,6 +25,8 @@ _AZURE = re.compile(
     r"/openai/(?P<base>deployments)/(?P<name>[^/]+)(?P<route>/.*)"
 )
 _LAYOUTS = ((_CLOUDERA, ENDPOINTS), (_AZURE, ENDPOINTS), (_ANTHROPIC, {CLAUDE.name: CLAUDE}))
+#: Of Anthropic's API; the newest refuses what the one before took.
+VERSIONS = ("2023-06-01", "2026-10-21")
 _MODEL = re.compile(r"/models/(?P<model>.+?)(?P<verb>/infer|/ready)?")
 
 
@@ -57,6 +59,7 @@ class Question:
     body: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     fault: Fault = NONE
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -109,13 +112,16 @@ def _bearer(request: Request) -> Reply | None:
 
 
 def _anthropic(request: Request) -> Reply | None:
-    key = request.headers.get("x-api-key", "")
+    """A key in either header: the clients of 2026 send it as a bearer token."""
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    key = request.headers.get("x-api-key", bearer)
     if not key:
         return reply.ANTHROPIC.error(401, "x-api-key header is required")
     if key.startswith("expired"):
         return reply.ANTHROPIC.error(401, "invalid x-api-key")
-    if "anthropic-version" not in request.headers:
-        return reply.ANTHROPIC.error(400, "anthropic-version: header is required")
+    version = request.headers.get("anthropic-version")
+    if version not in VERSIONS:
+        return reply.ANTHROPIC.error(400, f"anthropic-version: {version!r} is no valid version")
     return None
 
 

@@ -11,7 +11,7 @@ import orjson
 from ai_gateway.simulator import chat, fields, reply, text
 from ai_gateway.simulator.answering import Answer, answer
 from ai_gateway.simulator.conversation import Conversation, Tool, Turn, content, images
-from ai_gateway.simulator.entrances import Question
+from ai_gateway.simulator.entrances import VERSIONS, Question
 from ai_gateway.simulator.fields import Field
 from ai_gateway.simulator.reply import ANTHROPIC, Reply
 
@@ -22,7 +22,7 @@ _LEAST_THINKING = 1024  # tokens
 def messages(question: Question) -> Reply:
     """The answer to a conversation, plain or as a stream of named events."""
     body = question.body
-    problem = fields.problem(body, _FIELDS) or _problem(body)
+    problem = fields.problem(body, _FIELDS) or _problem(question)
     asked = None if problem else _conversation(body)
     if asked is None or (problem := asked.too_long):
         return ANTHROPIC.error(400, problem or "")
@@ -42,7 +42,7 @@ def messages(question: Question) -> Reply:
 
 def count_tokens(question: Question) -> Reply:
     """How many tokens the conversation has as a prompt."""
-    problem = fields.problem(question.body, _COUNTED) or _problem(question.body)
+    problem = fields.problem(question.body, _COUNTED) or _problem(question)
     if problem:
         return ANTHROPIC.error(400, problem)
     return reply.json({"input_tokens": _conversation(question.body).tokens})
@@ -86,14 +86,14 @@ def _turns(message: dict[str, Any]) -> Iterator[Turn]:
     if isinstance(said, str):
         yield Turn(message["role"], said)
         return
-    for block in said:
-        if block["type"] == "tool_result":
-            yield Turn("tool", content(block.get("content")), images(block.get("content")))
+    results = [block.get("content") for block in said if block["type"] == "tool_result"]
+    for result in results:
+        yield Turn("tool", content(result), images(result))
     words = content(said)
     calls = [block for block in said if block["type"] in ("tool_use", "thinking")]
     if calls:
         words += orjson.dumps(calls).decode()
-    if words or images(said):
+    if words or images(said) or not results:
         yield Turn(message["role"], words, images(said))
 
 
@@ -172,8 +172,11 @@ def _streamed(block: dict[str, Any], said: Answer) -> tuple[dict[str, Any], list
     return {**block, "input": {}}, added
 
 
-def _problem(body: dict[str, Any]) -> str | None:
+def _problem(question: Question) -> str | None:
     """What goes beyond single fields."""
+    body = question.body
+    if question.headers.get("anthropic-version") == VERSIONS[-1] and (gone := _removed(body)):
+        return gone
     if any(message["role"] not in ("user", "assistant") for message in body["messages"]):
         return "messages: a role is user or assistant."
     if any(message.get("content") is None for message in body["messages"]):
@@ -189,6 +192,23 @@ def _problem(body: dict[str, Any]) -> str | None:
     return None
 
 
+def _removed(body: dict[str, Any]) -> str | None:
+    """What API version 2026-10-21 does not take any longer."""
+    if any(map(_misplaced, body["messages"])):
+        return "messages: a document of the assistant, or citations of the user"
+    removed = [name for name in _REMOVED if name in body]
+    return f"{removed[0]}: Extra inputs are not permitted" if removed else None
+
+
+def _misplaced(message: dict[str, Any]) -> bool:
+    """Whether a message holds what is taken from the other side only."""
+    blocks = message["content"] if isinstance(message.get("content"), list) else []
+    if message["role"] == "assistant":
+        return any(block["type"] == "document" for block in blocks)
+    return any(block["type"] == "text" and block.get("citations") for block in blocks)
+
+
+_REMOVED = ("temperature", "top_p", "top_k")
 _COUNTED = (
     Field(
         "messages", fields.messages, "a list of messages with a role and a content", required=True

@@ -112,7 +112,7 @@ class Simulator(AbstractContextManager["Simulator"]):
             fault = self._fault(request, target, body)
         except ValueError as error:
             return dialect.error(400, f"x-simulate: {error}"), faults.NONE
-        question = Question(target, body, self.seed, fault)
+        question = Question(target, body, self.seed, fault, request.headers)
         answered = faults.edit(service.answer(request.method, question), fault, dialect)
         number = text.number(self.seed, request.path, request.body.hex())
         headers = {dialect.request_id: f"req_{number:016x}", **answered.headers}

@@ -40,6 +40,7 @@ def test_shape_of_a_message(shared: Client, endpoint: str) -> None:
     [
         ({"x-api-key": ""}, 401, "authentication_error"),
         ({"x-api-key": "expired"}, 401, "authentication_error"),
+        ({"anthropic-version": "2020-01-01"}, 400, "invalid_request_error"),
     ],
 )
 def test_a_key_is_needed(shared: Client, headers: dict[str, str], status: int, kind: str) -> None:
@@ -55,6 +56,43 @@ def test_a_version_is_needed(shared: Client) -> None:
         f"{shared.bases['anthropic']}/models", headers={"x-api-key": "k"}, trust_env=False
     )
     assert (reply.status_code, reply.json()["type"]) == (400, "error")
+
+
+def test_a_key_may_be_a_bearer_token(shared: Client) -> None:
+    """The newest clients send the key so."""
+    headers = {"authorization": "Bearer k", "anthropic-version": "2026-10-21"}
+    url = f"{shared.bases['anthropic']}/models"
+    assert httpx.get(url, headers=headers, trust_env=False).status_code == 200
+
+
+CITED = {"type": "text", "text": "x", "citations": [{"type": "char_location"}]}
+DOCUMENT = {"type": "document", "source": {"type": "text", "data": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"temperature": 1}, True),
+        ({"top_k": 1}, True),
+        ({"messages": [{"role": "user", "content": [CITED]}]}, True),
+        ({"messages": [{"role": "assistant", "content": [DOCUMENT]}]}, True),
+        ({"messages": [{"role": "user", "content": [DOCUMENT]}]}, False),
+        ({}, False),
+    ],
+)
+def test_the_newest_version_takes_less(
+    shared: Client, fields: dict[str, object], *, refused: bool
+) -> None:
+    """What 2023-06-01 takes, 2026-10-21 may refuse."""
+    said = [{"role": "user", "content": QUESTION}]
+    body = {"model": "claude-simulated", "max_tokens": 9, "messages": said, **fields}
+    statuses = [
+        shared.http.post(
+            f"{shared.bases['anthropic']}/messages", json=body, headers={"anthropic-version": name}
+        ).status_code
+        for name in ("2023-06-01", "2026-10-21")
+    ]
+    assert statuses == [200, 400 if refused else 200]
 
 
 def test_models_and_unknown_paths(shared: Client) -> None:

@@ -1,0 +1,178 @@
+"""The official client of Anthropic."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import CLOCK, ENDLESS, FACT, QUESTION, WEATHER, Target, fails
+
+anthropic = pytest.importorskip("anthropic", reason="install the dependency group clients")
+
+TOOLS = [
+    {
+        "name": tool["name"],
+        "description": tool["description"],
+        "input_schema": tool["parameters"],
+    }
+    for tool in (WEATHER, CLOCK)
+]
+
+
+@pytest.fixture
+def client(target: Target) -> Iterator[Any]:
+    """A client that does not try again."""
+    with anthropic.Anthropic(
+        base_url=target.anthropic, api_key=target.key, max_retries=0, timeout=10
+    ) as client:
+        yield client
+
+
+def asking(target: Target, text: object, **fields: object) -> dict[str, Any]:
+    """The arguments of one question."""
+    said = [{"role": "user", "content": text}]
+    return {"model": target.models["anthropic"], "max_tokens": 2000, "messages": said, **fields}
+
+
+def test_plain(client: Any, target: Target) -> None:
+    """A message is parsed, with usage and a request id."""
+    message = client.messages.create(**asking(target, QUESTION, system="Be kind."))
+    assert FACT in message.content[0].text
+    assert message.stop_reason == "end_turn"
+    assert message.usage.input_tokens > 5
+    assert message._request_id
+
+
+def test_stream(client: Any, target: Target) -> None:
+    """The client's helper makes the plain message of the events."""
+    plain = client.messages.create(**asking(target, QUESTION))
+    with client.messages.stream(**asking(target, QUESTION)) as stream:
+        text = "".join(stream.text_stream)
+        message = stream.get_final_message()
+    assert text == plain.content[0].text
+    assert message.usage.output_tokens == plain.usage.output_tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools_and_their_results(client: Any, target: Target, *, stream: bool) -> None:
+    """Two tools are called at once; with their results the model answers."""
+    asked = asking(target, "What is the weather and the time in Paris?", tools=TOOLS)
+    if stream:
+        with client.messages.stream(**asked) as events:
+            message = events.get_final_message()
+    else:
+        message = client.messages.create(**asked)
+    assert message.stop_reason == "tool_use"
+    calls = [block for block in message.content if block.type == "tool_use"]
+    assert [call.name for call in calls] == ["get_weather", "get_time"]
+    assert calls[0].input["city"] == "Paris"
+    results = [
+        {"type": "tool_result", "tool_use_id": call.id, "content": "18 degrees"} for call in calls
+    ]
+    said = [
+        *asked["messages"],
+        {"role": "assistant", "content": message.content},
+        {"role": "user", "content": results},
+    ]
+    reply = client.messages.create(**{**asked, "messages": said})
+    assert "18 degrees" in reply.content[0].text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_thinking(client: Any, target: Target, *, stream: bool) -> None:
+    """Thoughts are a block of their own, with a signature."""
+    asked = asking(target, QUESTION, thinking={"type": "enabled", "budget_tokens": 1024})
+    if stream:
+        with client.messages.stream(**asked) as events:
+            message = events.get_final_message()
+    else:
+        message = client.messages.create(**asked)
+    thinking, text = message.content
+    assert thinking.thinking.startswith("The user asks")
+    assert thinking.signature
+    assert FACT in text.text
+
+
+def test_count_tokens(client: Any, target: Target) -> None:
+    """Tokens are counted without an answer."""
+    asked = asking(target, QUESTION)
+    del asked["max_tokens"]
+    assert client.messages.count_tokens(**asked).input_tokens > 5
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "BadRequestError"),
+        (403, "PermissionDeniedError"),
+        (404, "NotFoundError"),
+        (429, "RateLimitError"),
+        (500, "InternalServerError"),
+        (529, "InternalServerError"),
+    ],
+)
+@pytest.mark.parametrize("body", ["", "-text"])
+def test_errors(client: Any, target: Target, status: int, error: str, body: str) -> None:
+    """Each status is the client's own exception."""
+    with pytest.raises(getattr(anthropic, error)) as caught:
+        client.messages.create(**asking(target, fails(f"status={status}{body}; retry-after=7")))
+    assert caught.value.status_code == status
+    assert caught.value.response.headers["retry-after"] == "7"
+    assert caught.value.request_id
+
+
+def test_a_wrong_key(target: Target) -> None:
+    """A wrong key is an AuthenticationError."""
+    with (
+        anthropic.Anthropic(base_url=target.anthropic, api_key="expired", max_retries=0) as client,
+        pytest.raises(anthropic.AuthenticationError),
+    ):
+        client.messages.create(**asking(target, QUESTION))
+
+
+def test_a_late_error_is_raised(client: Any, target: Target) -> None:
+    """An error after the first events is raised, never a silent end."""
+    with (
+        pytest.raises(anthropic.APIError),
+        client.messages.stream(**asking(target, fails("late-error=4"))) as stream,
+    ):
+        stream.until_done()
+
+
+def test_a_timeout(client: Any, target: Target) -> None:
+    """A silent model is the client's own timeout."""
+    start = time.monotonic()
+    with pytest.raises(anthropic.APITimeoutError):
+        client.messages.create(**asking(target, fails("latency=5"), timeout=0.4))
+    assert time.monotonic() - start < 2
+
+
+def test_leaving_a_stream(client: Any, target: Target) -> None:
+    """Closing the stream ends the call to the model within a second."""
+    before = target.disconnects()
+    with client.messages.stream(**asking(target, ENDLESS)) as stream:
+        next(iter(stream))
+    assert target.left(before)
+
+
+def test_cancelling_a_task(target: Target) -> None:
+    """A cancelled task of the async client ends the call to the model, before any byte too."""
+
+    async def cancelled() -> None:
+        async with anthropic.AsyncAnthropic(
+            base_url=target.anthropic, api_key=target.key, max_retries=0
+        ) as client:
+            asked = asking(target, fails("latency=30"))
+            task = asyncio.ensure_future(client.messages.create(**asked))
+            await asyncio.sleep(0.3)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    before = target.disconnects()
+    asyncio.run(cancelled())
+    assert target.left(before)

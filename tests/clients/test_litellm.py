@@ -1,0 +1,96 @@
+"""LiteLLM as a client, in its words for OpenAI's API and for Anthropic's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import ENDLESS, FACT, QUESTION, TOOLS, Target, fails
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it asks the network as it starts
+    litellm = pytest.importorskip("litellm", reason="install the dependency group clients")
+
+pytestmark = [
+    pytest.mark.parametrize("kind", ["text", "anthropic"]),
+    pytest.mark.filterwarnings("ignore"),  # LiteLLM's own: of pydantic, deprecations, open sockets
+]
+
+
+def ask(target: Target, kind: str, text: str, **fields: Any) -> Any:
+    """One question in either API."""
+    provider = "openai" if kind == "text" else "anthropic"
+    base = target.bases["text"] if kind == "text" else target.anthropic
+    return litellm.completion(
+        model=f"{provider}/{target.models[kind]}",
+        api_base=base,
+        api_key=target.key,
+        messages=[{"role": "user", "content": text}],
+        max_tokens=2000,
+        **{"num_retries": 0, "max_retries": 0, "timeout": 10, **fields},
+    )
+
+
+def test_plain(target: Target, kind: str) -> None:
+    """An answer with its usage."""
+    reply = ask(target, kind, QUESTION)
+    assert FACT in reply.choices[0].message.content
+    assert reply.usage.total_tokens > 10
+
+
+def test_stream(target: Target, kind: str) -> None:
+    """Chunks make the plain answer."""
+    plain = ask(target, kind, QUESTION).choices[0].message.content
+    chunks = list(ask(target, kind, QUESTION, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == plain
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools(target: Target, kind: str, *, stream: bool) -> None:
+    """Calls of two tools are parsed, from fragments too."""
+    text = "What is the weather and the time in Paris?"
+    reply = ask(target, kind, text, tools=TOOLS, stream=stream)
+    if stream:
+        reply = litellm.stream_chunk_builder(list(reply))
+    calls = reply.choices[0].message.tool_calls
+    assert [call.function.name for call in calls] == ["get_weather", "get_time"]
+    assert json.loads(calls[1].function.arguments) == {"place": "Paris"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "BadRequestError"),
+        (404, "NotFoundError"),
+        (429, "RateLimitError"),
+        (500, "InternalServerError"),
+        (503, "ServiceUnavailableError"),
+    ],
+)
+def test_errors(target: Target, kind: str, status: int, error: str) -> None:
+    """Each status is LiteLLM's own exception."""
+    with pytest.raises(getattr(litellm, error)):
+        ask(target, kind, fails(f"status={status}"))
+
+
+def test_a_timeout(target: Target, kind: str) -> None:
+    """A silent model is a timeout."""
+    with pytest.raises(litellm.Timeout):
+        ask(target, kind, fails("latency=5"), timeout=0.4)
+
+
+def test_leaving_a_stream(target: Target, kind: str) -> None:
+    """Who closes the connection ends the call to the model within a second."""
+    before = target.disconnects()
+    stream = ask(target, kind, ENDLESS, stream=True)
+    next(stream)
+    close(stream)
+    assert target.left(before)
+
+
+def close(stream: Any) -> None:
+    """Close what LiteLLM reads from: it has no close of its own."""
+    inner = stream.completion_stream
+    getattr(inner, "response", inner).close()

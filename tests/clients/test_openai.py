@@ -1,0 +1,329 @@
+"""The official client of OpenAI, as an application uses it: nothing but its base URL changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from tests.clients.conftest import (
+    CLOCK,
+    ENDLESS,
+    FACT,
+    QUESTION,
+    TOOLS,
+    WEATHER,
+    Target,
+    fails,
+)
+
+openai = pytest.importorskip("openai", reason="install the dependency group clients")
+
+
+class City(BaseModel):
+    """A structured answer."""
+
+    name: str
+    size: int
+
+
+@pytest.fixture
+def client(target: Target) -> Iterator[Any]:
+    """A client for text that does not try again."""
+    with openai.OpenAI(**target.kind(), max_retries=0, timeout=10) as client:
+        yield client
+
+
+def chat(client: Any, target: Target, text: object, **fields: object) -> Any:
+    """One question to the chat model."""
+    said = [{"role": "user", "content": text}]
+    return client.chat.completions.create(model=target.models["text"], messages=said, **fields)
+
+
+def test_plain(client: Any, target: Target) -> None:
+    """A completion is parsed, with usage and a request id."""
+    reply = chat(client, target, QUESTION, temperature=0, seed=1, user="someone")
+    assert FACT in reply.choices[0].message.content
+    assert reply.choices[0].finish_reason == "stop"
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+    assert reply._request_id
+
+
+def test_stream(client: Any, target: Target) -> None:
+    """Chunks make the plain answer; the last has the usage that was asked for."""
+    plain = chat(client, target, QUESTION).choices[0].message.content
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    *chunks, last = chat(client, target, QUESTION, **options)
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    assert "".join(delta.content or "" for delta in deltas) == plain
+    assert len(chunks) > 5
+    assert (last.choices, last.usage.completion_tokens > 5) == ([], True)
+
+
+def test_a_stream_without_usage_has_none(client: Any, target: Target) -> None:
+    """Who did not ask for usage gets no chunk with empty choices."""
+    assert all(chunk.choices for chunk in chat(client, target, QUESTION, stream=True))
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "ping-comments",
+        "usage-chunk",
+        "empty-choices",
+        "empty-deltas",
+        "crlf",
+        "cr",
+        "split=5",
+        "no-done",
+        "gzip",
+    ],
+)
+def test_traps_in_a_stream(client: Any, target: Target, directive: str) -> None:
+    """Whatever the model server sends besides, the text arrives."""
+    chunks = list(chat(client, target, fails(directive), stream=True))
+    said = "".join(
+        choice.delta.content or "" for chunk in chunks for choice in chunk.choices if choice.delta
+    )
+    assert FACT in said
+
+
+def test_parallel_tools_and_their_results(client: Any, target: Target) -> None:
+    """Two tools are called at once; with their results the model answers."""
+    asked = {"role": "user", "content": "What is the weather and the time in Paris?"}
+    said: list[Any] = [asked]
+    message = chat(client, target, asked["content"], tools=TOOLS).choices[0].message
+    assert [call.function.name for call in message.tool_calls] == [WEATHER["name"], CLOCK["name"]]
+    assert json.loads(message.tool_calls[0].function.arguments)["city"] == "Paris"
+    said.append(message)
+    said += [
+        {"role": "tool", "tool_call_id": call.id, "content": f"result {index}"}
+        for index, call in enumerate(message.tool_calls)
+    ]
+    reply = client.chat.completions.create(model=target.models["text"], messages=said, tools=TOOLS)
+    assert "result 0" in reply.choices[0].message.content
+    assert "result 1" in reply.choices[0].message.content
+
+
+def test_streamed_tools(client: Any, target: Target) -> None:
+    """The client's own helper puts the fragments of both calls together."""
+    said = [{"role": "user", "content": "What is the weather and the time in Paris?"}]
+    with client.chat.completions.stream(
+        model=target.models["text"], messages=said, tools=TOOLS
+    ) as stream:
+        calls = stream.get_final_completion().choices[0].message.tool_calls
+    assert [call.function.name for call in calls] == ["get_weather", "get_time"]
+    assert json.loads(calls[1].function.arguments) == {"place": "Paris"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [
+        ("none", None),
+        ("required", "get_weather"),
+        ({"type": "function", "function": {"name": "get_time"}}, "get_time"),
+    ],
+)
+def test_tool_choice(client: Any, target: Target, choice: Any, called: str | None) -> None:
+    """The choice of tools reaches the model."""
+    message = chat(client, target, "Hello!", tools=TOOLS, tool_choice=choice).choices[0].message
+    assert [call.function.name for call in message.tool_calls or ()] == ([called] if called else [])
+
+
+def test_structured_output(client: Any, target: Target) -> None:
+    """A schema made from a class comes back as an object of it."""
+    said = [{"role": "user", "content": "How big is Paris?"}]
+    reply = client.chat.completions.parse(
+        model=target.models["text"], messages=said, response_format=City
+    )
+    assert reply.choices[0].message.parsed.name == "Paris"
+
+
+def test_logprobs_choices_and_stop(client: Any, target: Target) -> None:
+    """Several choices, their log probabilities and a stop sequence all arrive."""
+    reply = chat(client, target, QUESTION, n=2, logprobs=True, top_logprobs=2, stop=["states"])
+    assert len(reply.choices) == 2
+    for choice in reply.choices:
+        tokens = choice.logprobs.content
+        assert "".join(token.token for token in tokens) == choice.message.content
+        assert "states" not in choice.message.content
+        assert len(tokens[0].top_logprobs) == 2
+
+
+def test_an_image(client: Any, target: Target) -> None:
+    """An image in a message reaches the model."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    reply = chat(client, target, [{"type": "text", "text": QUESTION}, image])
+    assert reply.choices[0].message.content.startswith("I see 1 images")
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_reasoning(client: Any, target: Target, name: str, *, stream: bool) -> None:
+    """Thoughts arrive in the field that the server uses."""
+    reply = chat(client, target, fails(f"reasoning={name}"), stream=stream)
+    pieces = [chunk.choices[0].delta for chunk in reply] if stream else [reply.choices[0].message]
+    thought = "".join(getattr(piece, name, None) or "" for piece in pieces)
+    assert thought.startswith("The user asks")
+
+
+def test_completions(client: Any, target: Target) -> None:
+    """The older API, plain and streamed."""
+    fields = {"model": target.models["text"], "prompt": QUESTION, "max_tokens": 40}
+    plain = client.completions.create(**fields)
+    chunks = client.completions.create(**fields, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in chunks) == plain.choices[0].text
+    assert plain.choices[0].finish_reason == "length"
+
+
+def test_responses(client: Any, target: Target) -> None:
+    """A response, its stream and a function call."""
+    fields: dict[str, Any] = {"model": target.models["text"], "input": QUESTION}
+    plain = client.responses.create(**fields)
+    assert FACT in plain.output_text
+    with client.responses.stream(**fields) as stream:
+        assert stream.get_final_response().output_text == plain.output_text
+    tool = {"type": "function", "strict": True, **WEATHER}
+    called = client.responses.create(
+        model=target.models["text"], input="Weather in Paris?", tools=[tool]
+    )
+    (call,) = called.output
+    assert (call.name, json.loads(call.arguments)["city"]) == ("get_weather", "Paris")
+
+
+def test_models(client: Any, target: Target) -> None:
+    """The model is listed by the name that requests use."""
+    assert target.models["text"] in [model.id for model in client.models.list()]
+
+
+def test_embeddings(target: Target) -> None:
+    """The client asks for base64 and unpacks it."""
+    with openai.OpenAI(**target.kind("embedder"), max_retries=0) as client:
+        reply = client.embeddings.create(model=target.models["embedder"], input=["a b", "b a"])
+    first, second = (row.embedding for row in reply.data)
+    assert first == second
+    assert sum(value * value for value in first) == pytest.approx(1, abs=1e-3)
+
+
+def test_images_and_audio(target: Target) -> None:
+    """Binary answers and uploads pass."""
+    model = target.models["media"]
+    with openai.OpenAI(**target.kind("media"), max_retries=0) as client:
+        picture = client.images.generate(model=model, prompt="a cat")
+        sound = client.audio.speech.create(model=model, voice="alloy", input="hello")
+        text = client.audio.transcriptions.create(model=model, file=("a.wav", sound.content))
+    assert picture.data[0].b64_json
+    assert sound.content.startswith(b"RIFF")
+    assert text.text == f"The file a.wav has {len(sound.content)} bytes."
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "BadRequestError"),
+        (403, "PermissionDeniedError"),
+        (404, "NotFoundError"),
+        (409, "ConflictError"),
+        (422, "UnprocessableEntityError"),
+        (429, "RateLimitError"),
+        (500, "InternalServerError"),
+        (503, "InternalServerError"),
+    ],
+)
+@pytest.mark.parametrize("body", ["", "-flat", "-text"])
+def test_errors(client: Any, target: Target, status: int, error: str, body: str) -> None:
+    """Each status is the client's own exception, whatever the body of the server behind."""
+    with pytest.raises(getattr(openai, error)) as caught:
+        chat(client, target, fails(f"status={status}{body}; retry-after=7"))
+    assert caught.value.status_code == status
+    assert caught.value.response.headers["retry-after"] == "7"
+    assert caught.value.request_id
+
+
+def test_a_wrong_key(target: Target) -> None:
+    """A wrong key is an AuthenticationError."""
+    fields = {**target.kind(), "api_key": "expired"}
+    with (
+        openai.OpenAI(**fields, max_retries=0) as client,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        chat(client, target, QUESTION)
+
+
+def test_an_unknown_model(client: Any) -> None:
+    """A model that is not there is a NotFoundError."""
+    said = [{"role": "user", "content": "Hi"}]
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="nothing", messages=said)
+
+
+def test_the_client_tries_again(target: Target) -> None:
+    """A passing failure with retry-after is over for a client that tries again."""
+    text = fails("status=429; retry-after=0.1; times=1")
+    with openai.OpenAI(**target.kind(), max_retries=2) as client:
+        assert chat(client, target, text).choices
+
+
+def test_a_late_error_is_raised(client: Any, target: Target) -> None:
+    """An error after the first chunks is raised, never a silent end."""
+    seen = []
+    with pytest.raises(openai.APIError):
+        seen.extend(chat(client, target, fails("late-error=3"), stream=True))
+    assert seen
+
+
+@pytest.mark.parametrize("where", ["after-headers", "mid-body", "mid-utf8"])
+def test_a_cut_stream_is_raised(client: Any, target: Target, where: str) -> None:
+    """A stream that is cut off raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 # which one is the client's affair
+        list(chat(client, target, fails(f"cut={where}"), stream=True))
+    assert "httpx" in type(caught.value).__module__ or isinstance(caught.value, openai.APIError)
+
+
+@pytest.mark.parametrize("directive", ["latency=5", "hang=5", "slow-first-byte=5"])
+def test_a_timeout(client: Any, target: Target, directive: str) -> None:
+    """A silent model is the client's own timeout."""
+    start = time.monotonic()
+    with pytest.raises(openai.APITimeoutError):
+        chat(client, target, fails(directive), timeout=0.4)
+    assert time.monotonic() - start < 2
+
+
+def test_leaving_a_stream(client: Any, target: Target) -> None:
+    """Closing the stream ends the call to the model within a second."""
+    before = target.disconnects()
+    with chat(client, target, ENDLESS, stream=True) as stream:
+        next(iter(stream))
+    assert target.left(before)
+
+
+def test_cancelling_a_task(target: Target) -> None:
+    """A cancelled task of the async client ends the call to the model, before any byte too."""
+
+    async def cancelled() -> None:
+        async with openai.AsyncOpenAI(**target.kind(), max_retries=0) as client:
+            task = asyncio.ensure_future(chat(client, target, fails("latency=30")))
+            await asyncio.sleep(0.3)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    before = target.disconnects()
+    asyncio.run(cancelled())
+    assert target.left(before)
+
+
+def test_async_stream(target: Target) -> None:
+    """The async client reads the same stream."""
+
+    async def read() -> str:
+        async with openai.AsyncOpenAI(**target.kind(), max_retries=0) as client:
+            stream = await chat(client, target, QUESTION, stream=True)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    assert FACT in asyncio.run(read())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,17 +120,14 @@ class Wire(httpcore.NetworkBackend):
         self.heard = False
         seconds = self._connecting()
         seconds = seconds if timeout is None else min(seconds, timeout)
-        # TLS takes the number away from the socket's object before it shakes hands.
-        with closing(inner.get_extra_info("socket").dup()) as twin:
-            self._use(twin)
-            try:
-                secured = inner.start_tls(context, name, seconds)
-            except httpcore.ConnectError:
-                self._hold.check()
-                raise
-            finally:
-                self._use(None)
-        return self._attach(secured)
+        under = inner.get_extra_info("socket")
+        try:
+            if isinstance(under, ssl.SSLSocket):  # to a forward proxy; httpcore puts TLS into TLS
+                return self._attach(inner.start_tls(context, name, seconds))
+            return self._attach(self._secured(under, context, name, seconds))
+        except httpcore.ConnectError:
+            self._hold.check()
+            raise
 
     def close(self) -> None:
         """Close the socket, whatever state the connection above it is in."""
@@ -151,22 +148,37 @@ class Wire(httpcore.NetworkBackend):
         try:
             self._use(plain)
             plain.settimeout(seconds)
-            plain.connect((ip, port))
+            with _mapped():
+                plain.connect((ip, port))
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except (OSError, httpcore.NetworkError) as error:
+        except (httpcore.NetworkError, httpcore.TimeoutException):
             self.release(inner)
             self._hold.check()
-            late = isinstance(error, TimeoutError)
-            kind = httpcore.ConnectTimeout if late else httpcore.ConnectError
-            raise kind("connect") from error
+            raise
         return self._attach(inner)
 
+    def _secured(
+        self, plain: socket.socket, context: ssl.SSLContext, name: str | None, seconds: float
+    ) -> httpcore.NetworkStream:
+        self._use(None)  # the number moves from one object to the other
+        with _mapped():
+            outer = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
+        inner = SyncStream(outer)
+        try:
+            self._use(outer)
+            outer.settimeout(seconds)
+            with _mapped():
+                outer.do_handshake()
+        except (httpcore.NetworkError, httpcore.TimeoutException):
+            self.release(inner)
+            raise
+        return inner
+
     def _use(self, used: socket.socket | None) -> None:
-        """What an interruption shuts down from now on."""
+        """What an interruption shuts down from now on; raises Interrupted if one has come."""
         with self._lock:
             self._socket = used
-        if used is not None:
-            self._hold.check()
+        self._hold.check()
 
     def _attach(self, inner: httpcore.NetworkStream) -> httpcore.NetworkStream:
         self._stream = Stream(self, inner)
@@ -179,6 +191,17 @@ class Wire(httpcore.NetworkBackend):
         if seconds <= 0:
             raise httpcore.ConnectTimeout("connect")
         return seconds
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """A failure to connect as httpcore's."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout("connect") from error
+    except OSError as error:
+        raise httpcore.ConnectError("connect") from error
 
 
 class Stream(httpcore.NetworkStream):

@@ -343,6 +343,14 @@ def test_a_cut_after_done_is_none(listen: Any, upstream: FakeUpstream) -> None:
     assert stream.done
 
 
+def test_what_comes_after_done_is_passed_over(listen: Any, upstream: FakeUpstream) -> None:
+    """Whatever an upstream still says after ``[DONE]``, its connection serves again."""
+    upstream.script(*[streamed(*HELLO, DONE, event({"error": "m"}), b": bye\n\n")] * 2)
+    for _ in range(2):
+        assert texts(listen()) == ["Hel", "lo", "!"]
+    assert upstream.connections == 1
+
+
 def test_silence_after_done_is_short(
     listen: Any, upstream: FakeUpstream, over: threading.Event
 ) -> None:

@@ -177,6 +177,16 @@ def test_a_proxy_behind_tls(secure: FakeUpstream, authority: Any) -> None:
     ways.close()
 
 
+def test_a_tunnel_through_a_proxy_behind_tls(secure: FakeUpstream, authority: Any) -> None:
+    """An https model behind such a proxy is reached by TLS within TLS, and no other way."""
+    ways = Upstreams(SystemClock(), {"HTTPS_PROXY": secure.origin})
+    secure.script(tunnel)
+    named = Model(url=secure.url, model_id="m", ca_file=str(authority.ca))
+    assert ways.complete(named, {}, SystemClock().monotonic() + 5).text == "hello"
+    assert [got.method for got in secure.requests] == ["CONNECT", "POST"]
+    ways.close()
+
+
 def test_a_refusing_proxy(upstream: FakeUpstream) -> None:
     """A proxy that does not dig is an error that says so."""
     upstream.script(reply(b"", 407))

@@ -66,7 +66,7 @@ def fails(directive: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Base URLs that end in /v1 and names of models, by kind; the key; who has left the stand-in."""
+    """Base URLs that end in /v1 and models, by kind; the key; how many have left the stand-in."""
 
     bases: dict[str, str]
     models: dict[str, str]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,18 +23,36 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def litter() -> Iterator[None]:
+    """LiteLLM keeps its connections for ever and closes no event loop; they end here, unseen."""
+    yield
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asyncio.set_event_loop(None)
+        gc.collect()
+
+
+def asking(target: Target, kind: str, text: str, **fields: Any) -> dict[str, Any]:
+    """The arguments of one question in either API."""
+    provider = "openai" if kind == "text" else "anthropic"
+    return {
+        "model": f"{provider}/{target.models[kind]}",
+        "api_base": target.bases["text"] if kind == "text" else target.anthropic,
+        "api_key": target.key,
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": 2000,
+        "num_retries": 0,
+        "max_retries": 0,
+        "timeout": 10,
+        **fields,
+    }
+
+
 def ask(target: Target, kind: str, text: str, **fields: Any) -> Any:
     """One question in either API."""
-    provider = "openai" if kind == "text" else "anthropic"
-    base = target.bases["text"] if kind == "text" else target.anthropic
-    return litellm.completion(
-        model=f"{provider}/{target.models[kind]}",
-        api_base=base,
-        api_key=target.key,
-        messages=[{"role": "user", "content": text}],
-        max_tokens=2000,
-        **{"num_retries": 0, "max_retries": 0, "timeout": 10, **fields},
-    )
+    return litellm.completion(**asking(target, kind, text, **fields))
 
 
 def test_plain(target: Target, kind: str) -> None:
@@ -81,16 +103,38 @@ def test_a_timeout(target: Target, kind: str) -> None:
         ask(target, kind, fails("latency=5"), timeout=0.4)
 
 
+def test_a_late_error_is_raised(target: Target, kind: str) -> None:
+    """An error in mid-stream is raised."""
+    with pytest.raises(litellm.exceptions.MidStreamFallbackError):
+        list(ask(target, kind, fails("late-error=4"), stream=True))
+
+
 def test_leaving_a_stream(target: Target, kind: str) -> None:
-    """Who closes the connection ends the call to the model within a second."""
+    """Who closes the stream ends the call to the model within a second."""
+
+    async def leave() -> None:
+        stream = await litellm.acompletion(**asking(target, kind, ENDLESS, stream=True))
+        await anext(aiter(stream))
+        await stream.aclose()
+        await litellm.close_litellm_async_clients()
+
     before = target.disconnects()
-    stream = ask(target, kind, ENDLESS, stream=True)
-    next(stream)
-    close(stream)
+    asyncio.run(leave())
     assert target.left(before)
 
 
-def close(stream: Any) -> None:
-    """Close what LiteLLM reads from: it has no close of its own."""
-    inner = stream.completion_stream
-    getattr(inner, "response", inner).close()
+def test_cancelling_a_task(target: Target, kind: str) -> None:
+    """A cancelled task ends the call to the model, before any byte too."""
+
+    async def cancelled() -> None:
+        asked = asking(target, kind, fails("latency=30"), timeout=60)
+        task = asyncio.ensure_future(litellm.acompletion(**asked))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await litellm.close_litellm_async_clients()
+
+    before = target.disconnects()
+    asyncio.run(cancelled())
+    assert target.left(before)

@@ -130,9 +130,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         chunked = answer.streamed and self.request_version == "HTTP/1.1"
-        if fault.cut or (answer.streamed and not chunked):
+        if answer.streamed and not chunked:
             self.close_connection = True
         unsent = self._head(answer, chunked=chunked)
+        if fault.cut:
+            self.close_connection = True  # unannounced, else some clients take it for the end
         if fault.slow_first_byte:
             self.wfile.write(unsent)
             unsent = b""

@@ -173,11 +173,12 @@ def test_hang_ends_without_an_answer(shared: Client) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("where", ["after-headers", "mid-body", "mid-utf8"])
 def test_cut_ends_before_the_end(shared: Client, where: str, *, stream: bool) -> None:
-    """A cut reply has its status and headers, a part of its body, and no end."""
+    """A cut reply has its status and headers, a part of its body, and no end, unannounced."""
     body = shared.body(f"{QUESTION} [[simulate cut={where}]]", stream=stream)
     chunks: list[bytes] = []
     with shared.http.stream("POST", f"{shared.path()}/chat/completions", json=body) as reply:
         assert reply.status_code == 200
+        assert "connection" not in reply.headers
         with pytest.raises(httpx.RemoteProtocolError):
             chunks.extend(reply.iter_raw())
     got = b"".join(chunks)

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import Anthropic from "@anthropic-ai/sdk";
+import { BOTH, CLOCK, ENDLESS, FACT, QUESTION, WEATHER, failure, fails } from "./shared.mjs";
+
+const connect = (target) =>
+  new Anthropic({
+    baseURL: target.anthropic,
+    apiKey: target.key,
+    maxRetries: 0,
+    timeout: 10_000,
+  });
+
+const asking = (target, content, more = {}) => ({
+  model: target.models.anthropic,
+  max_tokens: 2000,
+  messages: [{ role: "user", content }],
+  ...more,
+});
+
+const create = (target, content, more, options) =>
+  connect(target).messages.create(asking(target, content, more), options);
+
+const tools = [WEATHER, CLOCK].map(({ schema, ...tool }) => ({ ...tool, input_schema: schema }));
+
+export const cases = {
+  async plain(target) {
+    const message = await create(target, QUESTION);
+    assert.ok(message.content[0].text.includes(FACT));
+    assert.equal(message.stop_reason, "end_turn");
+    assert.ok(message._request_id);
+  },
+
+  async stream(target) {
+    const plain = await create(target, QUESTION);
+    const message = await connect(target).messages.stream(asking(target, QUESTION)).finalMessage();
+    assert.deepEqual(message.content, plain.content);
+    assert.equal(message.usage.output_tokens, plain.usage.output_tokens);
+  },
+
+  async tools(target) {
+    const message = await create(target, BOTH, { tools });
+    assert.deepEqual(
+      message.content.map((block) => block.name),
+      ["get_weather", "get_time"],
+    );
+    const results = message.content.map((block) => ({
+      type: "tool_result",
+      tool_use_id: block.id,
+      content: "18 degrees",
+    }));
+    const messages = [
+      { role: "user", content: BOTH },
+      { role: "assistant", content: message.content },
+      { role: "user", content: results },
+    ];
+    const reply = await create(target, "", { messages, tools });
+    assert.match(reply.content[0].text, /18 degrees/);
+  },
+
+  async streamed_tools(target) {
+    const stream = connect(target).messages.stream(asking(target, BOTH, { tools }));
+    const message = await stream.finalMessage();
+    assert.deepEqual(
+      message.content.map((block) => block.input),
+      [{ city: "Paris" }, { place: "Paris" }],
+    );
+  },
+
+  async thinking(target) {
+    const thinking = { type: "enabled", budget_tokens: 1024 };
+    const asked = asking(target, QUESTION, { thinking });
+    const [first, second] = (await connect(target).messages.stream(asked).finalMessage()).content;
+    assert.match(first.thinking, /^The user asks/);
+    assert.ok(first.signature);
+    assert.ok(second.text.includes(FACT));
+  },
+
+  async count_tokens(target) {
+    const { max_tokens, ...asked } = asking(target, QUESTION);
+    assert.ok((await connect(target).messages.countTokens(asked)).input_tokens > 5);
+  },
+
+  async errors(target) {
+    const classes = {
+      400: Anthropic.BadRequestError,
+      403: Anthropic.PermissionDeniedError,
+      404: Anthropic.NotFoundError,
+      429: Anthropic.RateLimitError,
+      500: Anthropic.InternalServerError,
+      529: Anthropic.InternalServerError,
+    };
+    for (const [status, kind] of Object.entries(classes)) {
+      const directive = `status=${status}; retry-after=7`;
+      const error = await failure(() => create(target, fails(directive)));
+      assert.ok(error instanceof kind, `${directive}: ${error}`);
+      assert.equal(error.headers.get("retry-after"), "7");
+      assert.ok(error.requestID);
+    }
+  },
+
+  async wrong_key(target) {
+    const error = await failure(() => create({ ...target, key: "expired" }, QUESTION));
+    assert.ok(error instanceof Anthropic.AuthenticationError, String(error));
+  },
+
+  async late_error(target) {
+    const stream = connect(target).messages.stream(asking(target, fails("late-error=4")));
+    const error = await failure(() => stream.finalMessage());
+    assert.ok(error instanceof Anthropic.APIError, String(error));
+  },
+
+  async timeout(target) {
+    const error = await failure(() => create(target, fails("latency=5"), {}, { timeout: 400 }));
+    assert.ok(error instanceof Anthropic.APIConnectionTimeoutError, String(error));
+  },
+
+  async leave(target) {
+    for await (const _ of await create(target, ENDLESS, { stream: true })) break;
+  },
+
+  async cancel(target) {
+    const signal = AbortSignal.timeout(300);
+    const error = await failure(() => create(target, fails("latency=30"), {}, { signal }));
+    assert.ok(error instanceof Anthropic.APIUserAbortError, String(error));
+  },
+};

@@ -1,0 +1,37 @@
+// What the cases of all clients share; the questions are those of ../conftest.py.
+import assert from "node:assert/strict";
+
+export const QUESTION = "What is a Finite State Machine?";
+export const FACT = "finite set of states";
+export const BOTH = "What is the weather and the time in Paris?";
+export const fails = (directive) => `${QUESTION} [[simulate ${directive}]]`;
+export const ENDLESS = fails("tokens=1200; chunk-delay=0.05");
+
+const schema = (properties) => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+});
+export const WEATHER = {
+  name: "get_weather",
+  description: "The current weather in a city.",
+  schema: schema({ city: { type: "string" } }),
+};
+export const CLOCK = {
+  name: "get_time",
+  description: "The local time at a place.",
+  schema: schema({ place: { type: "string" } }),
+};
+
+// The error that `call` fails with, within two seconds.
+export async function failure(call) {
+  const start = performance.now();
+  const error = await call().then(
+    () => assert.fail("it should have failed"),
+    (found) => found,
+  );
+  assert.ok(!(error instanceof assert.AssertionError), error);
+  assert.ok(performance.now() - start < 2000, "it took too long");
+  return error;
+}

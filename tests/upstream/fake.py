@@ -239,6 +239,19 @@ def streamed(*pieces: bytes, **headers: str) -> bytes:
     return head(**headers) + b"".join(map(chunk, pieces)) + chunk(b"")
 
 
+def gated(pieces: Sequence[bytes], gate: threading.Semaphore) -> Step:
+    """Send a piece each time that ``gate`` lets one through."""
+
+    def step(connection: socket.socket, _received: Received) -> bool:
+        for piece in pieces:
+            if not gate.acquire(timeout=10):
+                return False
+            connection.sendall(piece)
+        return True
+
+    return step
+
+
 def paced(pieces: Sequence[bytes], every: float, closing: threading.Event) -> Step:
     """Send one piece after another; leave the connection open."""
 

@@ -127,6 +127,7 @@ class Page(param.Parameterized):
     def __init__(self, shared: Shared[Wanted, View]) -> None:
         super().__init__()
         self._shared = shared
+        self._unsettled = False
         self.charts = {name: Chart(figure) for name, figure in figures.ALL.items()}
         self.models = Table(tables.MODELS)
         self.rules = Table(tables.RULES)
@@ -141,8 +142,14 @@ class Page(param.Parameterized):
         """Show the store as it is now, unless something else is wanted meanwhile."""
         wanted = Wanted(self.period, self.model)
         view = await asyncio.to_thread(self._shared.get, wanted)
-        if wanted == Wanted(self.period, self.model) and view is not self.view:
+        if wanted != Wanted(self.period, self.model):
+            return
+        changed = view != self.view
+        if view is not self.view:
             self._show(view)
+        if self._unsettled and not changed and not view.problem:
+            self._fill(view)  # once more: a table that was being drawn loses what it is sent
+        self._unsettled = changed
 
     def _show(self, view: View) -> None:
         if view.problem and self.view:
@@ -152,11 +159,14 @@ class Page(param.Parameterized):
             self.param["model"].objects = [ALL_MODELS, *names]
             for chart in self.charts.values():
                 chart.show(view)
-            self.models.show(tables.models(view))
-            self.rules.show(view.rules)
-            self.decisions.show(view.decisions)
-            self.refusals.show(view.refusals)
+            self._fill(view)
         self.view = view
+
+    def _fill(self, view: View) -> None:
+        self.models.show(tables.models(view))
+        self.rules.show(view.rules)
+        self.decisions.show(view.decisions)
+        self.refusals.show(view.refusals)
 
     def layout(self) -> list[Any]:
         """The parts of the page, from top to bottom."""

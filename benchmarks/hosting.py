@@ -7,6 +7,8 @@ with its echo module) on core 1. Printed for each: CPU microseconds a request (u
 of the server's processes over the requests served), requests a second, p50, p99, resident memory
 and errors. Servers and tools that are not installed are skipped:
 ``pip install granian waitress``; Debian: ``nginx libnginx-mod-http-echo wrk``.
+
+It is one file so that it runs by itself, servers and probes together.
 """
 
 from __future__ import annotations

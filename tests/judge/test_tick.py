@@ -1,4 +1,7 @@
-"""A tick judges what is due, once, keeps it, and publishes what follows."""
+"""A tick judges what is due, once, keeps it, and publishes what follows.
+
+One file: every case is a state of the same tick.
+"""
 
 import json
 import threading

@@ -1,4 +1,7 @@
-"""What a request becomes on its way to a model of the other API, and what is refused by name."""
+"""What a request becomes on its way to a model of the other API, and what is refused by name.
+
+One file: a table of cases, both ways beside each other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a stream becomes, event by event, for a caller of the other API."""
+"""What a stream becomes, event by event, for a caller of the other API.
+
+One file: a table of cases, both ways beside each other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A chat completion becomes a Response, whole or as a stream of events."""
+"""A chat completion becomes a Response, whole or as a stream of events.
+
+One file: a table of cases of one answer.
+"""
 
 from collections import deque
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""A stream is passed on event by event, and however it ends can be told."""
+"""A stream is passed on event by event, and however it ends can be told.
+
+One file: a table of what a stream can do on the wire.
+"""
 
 from __future__ import annotations
 

@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from ai_gateway.answer.record import Decision
 from ai_gateway.errors import PolicyViolation
 from ai_gateway.guardrails.engine import Guardrails, Inspection, Text
+from ai_gateway.manifest.model import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Applies the policies of one bundle, and notes in the decision what they said."""
+
+    policies: Guardrails
+
+    def enforce(self, texts: Sequence[Text], decision: Decision) -> None:
+        """Let ``texts`` pass or raise PolicyViolation; what the caller sent is noted either way."""
+        if decision.input is None:
+            decision.input = "\n".join(text.text for text in texts)
+        inspection = inspect(self.policies, texts, decision.event.route.guardrails)
+        decision.verdicts.extend(inspection.verdicts)
+        try:
+            enforce(inspection)
+        except PolicyViolation:
+            decision.selection = decision.selection or "guardrail"
+            raise
+
+    def reads_output(self, route: Route) -> bool:
+        """Whether a policy of ``route`` looks at answers, so that a stream is held back."""
+        return self.policies.guards("output", route.guardrails)
 
 
 def strings(value: object) -> Iterator[str]:

@@ -1,0 +1,39 @@
+"""One call to one upstream: by when it must be over, who may end it, and what is noted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ai_gateway.answer.record import Attempt, Decision
+from ai_gateway.clock import Clock
+from ai_gateway.contract import Event
+from ai_gateway.errors import GatewayError
+from ai_gateway.upstream.cancel import NEVER, Cancel
+
+
+@contextmanager
+def attempted(upstream: str, decision: Decision, clock: Clock) -> Iterator[Attempt]:
+    """Note one try at ``upstream`` in ``decision``, however it ends."""
+    started = clock.monotonic()
+    attempt = Attempt(upstream, started=started)
+    try:
+        yield attempt
+    except GatewayError as error:
+        attempt.error = error.code
+        raise
+    finally:
+        attempt.latency_ms = (clock.monotonic() - started) * 1000
+        decision.attempts.append(attempt)
+
+
+def deadline(event: Event, clock: Clock, whole: float) -> float:
+    """When ``event`` must be answered: by the upstream's bound, and by its route's own."""
+    of_upstream = clock.monotonic() + whole
+    timeout = event.route.timeout
+    return of_upstream if timeout is None else min(of_upstream, event.started + timeout)
+
+
+def cancel(event: Event) -> Cancel:
+    """What tells the upstream that the caller of ``event`` left."""
+    return NEVER if event.cancel is None else event.cancel

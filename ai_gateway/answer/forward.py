@@ -1,0 +1,117 @@
+"""Stage 3: a call is put to the chosen model, or to what may answer instead, in its own dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from ai_gateway import strictjson
+from ai_gateway.answer.attempts import attempted, cancel, deadline
+from ai_gateway.answer.call import Answer, Call
+from ai_gateway.answer.record import Decision, digest
+from ai_gateway.answer.route import Choice
+from ai_gateway.answer.streamed import Streamed, Translated
+from ai_gateway.answer.tries import Tries
+from ai_gateway.clock import Clock
+from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.formats import Reading
+from ai_gateway.manifest.model import Manifest
+from ai_gateway.translate.table import spoken
+from ai_gateway.upstream import Upstreams
+
+#: Told once of a stream that is over; what it came to is in the decision.
+Ended = Callable[[Decision], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The one way to the models of a bundle."""
+
+    manifest: Manifest
+    upstreams: Upstreams
+    tries: Tries
+    clock: Clock
+
+    def whole(self, call: Call, choice: Choice, decision: Decision) -> Answer:
+        """An answer in one piece."""
+
+        def once(name: str) -> Answer:
+            return self._send(call, name, choice, decision)
+
+        return self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+
+    def stream(self, call: Call, choice: Choice, decision: Decision, ended: Ended) -> Answer:
+        """An answer whose first event is here and whose others come as they are read."""
+
+        def once(name: str) -> Answer:
+            return self._open(call, name, choice, decision, ended)
+
+        return self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+
+    def _send(self, call: Call, name: str, choice: Choice, decision: Decision) -> Answer:
+        model = self.manifest.models[name]
+        translation, form = spoken(call.format, model.dialect)
+        body = translation.request(call.body) if translation else call.body
+        by = deadline(call.event, self.clock, model.timeout.whole)
+        with attempted(name, decision, self.clock) as attempt:
+            reply = self.upstreams.send(model, form.path, body, by, cancel=cancel(call.event))
+            attempt.status = reply.status
+            said = cast("dict[str, Any]", reply.body)
+            reading = form.read(said)
+        decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
+        self._said(reading, name, decision)
+        answered = translation.answer(said, call.body) if translation else said
+        answered = {**answered, "model": name}  # which the endpoint calls by another name
+        decision.digest = digest(strictjson.dumps(answered))
+        headers = _explain(name, choice, simulated=reply.simulated)
+        return Answer(name, reading.text, answered, reply.status, headers)
+
+    def _open(
+        self, call: Call, name: str, choice: Choice, decision: Decision, ended: Ended
+    ) -> Answer:
+        model = self.manifest.models[name]
+        translation, form = spoken(call.format, model.dialect)
+        if form.reader is None:
+            raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
+        body = translation.request(call.body) if translation else call.body
+        by = deadline(call.event, self.clock, model.timeout.whole)
+        with attempted(name, decision, self.clock) as attempt:
+            source = self.upstreams.stream(model, form.path, body, by, cancel=cancel(call.event))
+            attempt.status = source.status
+        decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
+        streamed = Streamed(source, form.reader(), partial(self._ended, name, decision, ended))
+        headers = _explain(name, choice, simulated=source.simulated)
+        chunks = Translated(streamed, translation, call.body, name)
+        return Answer(name, headers=headers, chunks=chunks)
+
+    def _ended(
+        self,
+        name: str,
+        decision: Decision,
+        ended: Ended,
+        reading: Reading,
+        error: GatewayError | None,
+    ) -> None:
+        """A stream is over: by itself, by a failure, or because the caller left."""
+        self._said(reading, name, decision)
+        attempt = decision.attempts[-1]
+        attempt.latency_ms = (self.clock.monotonic() - attempt.started) * 1000
+        if error:
+            attempt.error = decision.error = error.code
+            decision.status = error.status
+        ended(decision)
+
+    def _said(self, reading: Reading, name: str, decision: Decision) -> None:
+        decision.served, decision.output = name, reading.text
+        decision.usage, decision.finish_reason = reading.usage, reading.finish_reason
+        decision.price = self.manifest.models[name].price
+
+
+def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:
+    headers = {
+        "x-gateway-model": model,
+        "x-gateway-decision": f"{choice.selection}; propensity={choice.propensity:.6g}",
+    }
+    return headers | {"x-gateway-simulated": "true"} if simulated else headers

@@ -1,0 +1,56 @@
+"""Stage 5: every decision is written once, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ai_gateway.answer.record import Decision, row
+from ai_gateway.clock import Clock
+from ai_gateway.errors import GatewayError, internal_error
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes decisions under the hashes of one bundle."""
+
+    records: Records
+    manifest_hash: str
+    policies: Guardrails
+    clock: Clock
+
+    @contextmanager
+    def recorded(self, decision: Decision) -> Iterator[None]:
+        """Write ``decision`` at the end, with the error that ended it; a stream is written later.
+
+        An error that nobody foresaw is raised as one that is safe for the caller.
+        """
+        try:
+            yield
+        except GatewayError as error:
+            decision.status, decision.error, error.recorded = error.status, error.code, True
+            raise
+        except Exception as error:
+            failure = internal_error(decision.event.request_id)
+            decision.status, decision.error, failure.recorded = failure.status, failure.code, True
+            raise failure from error
+        finally:
+            if not decision.streamed:
+                self.write(decision)
+
+    def write(self, decision: Decision) -> None:
+        """Append the row of ``decision``."""
+        route = decision.event.route
+        self.records.append(
+            "requests",
+            row(
+                decision,
+                now=self.clock.monotonic(),
+                manifest_hash=self.manifest_hash,
+                policies=self.policies.names if route.guardrails is None else route.guardrails,
+                policies_hash=self.policies.digest,
+            ),
+        )

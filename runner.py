@@ -24,6 +24,7 @@ from ai_gateway.dispatch import Response, dispatch, no_route, refused_early
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.load import Bundle, load
 from ai_gateway.manifest.model import Route
+from ai_gateway.manifest.problem import counted
 from ai_gateway.reload import Reloader
 from ai_gateway.service import Service, Snapshot
 from ai_gateway.settings import Settings
@@ -178,7 +179,7 @@ def _bundle(options: argparse.Namespace, *, serving: bool = True) -> tuple[Setti
     loopback = host in LOOPBACK
     bundle, problems = load(settings, workers=workers, loopback=loopback, serving=serving)
     if bundle is None:
-        sys.exit("\n".join([*map(str, problems), f"{len(problems)} problems; nothing was started"]))
+        sys.exit("\n".join([*map(str, problems), f"{counted(problems)}; nothing was started"]))
     return settings, bundle
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Where CAI says which port it forwards to; the first that is set counts.
+PORTS = ("CDSW_APP_PORT", "CDSW_READONLY_PORT")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -26,8 +29,7 @@ class Settings:
     @property
     def port(self) -> int:
         """Where CAI wants an application to listen, else 8080."""
-        ports = map(self.variables.get, ("CDSW_APP_PORT", "CDSW_READONLY_PORT"))
-        return int(next((port for port in ports if port), 8080))
+        return int(next(filter(None, map(self.variables.get, PORTS)), 8080))
 
     @property
     def task(self) -> list[str]:

@@ -1,15 +1,16 @@
 """Should traffic come here? The bundle and the record store, each with how it is."""
 
 from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.manifest.problem import counted
 
 
 def handle(_event: Event, context: Context) -> Reply:
     """200 while requests can be served. What is wrong is counted here, and told in the log."""
-    refused = len(context.state.problems)
+    problems = context.state.problems
     return Reply(
         {
             "status": "ok",
-            "bundle": f"the one on disk has {refused} problems" if refused else "current",
+            "bundle": f"the one on disk has {counted(problems)}" if problems else "current",
             "records": context.records.status()["alert"] or "ok",
             "weights": context.weights.current.id,
         }

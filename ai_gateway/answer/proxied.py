@@ -1,9 +1,10 @@
 """A route with a target: what of its request and answer the guardrails read, and where it goes.
 
 The path below the route, the query and the body are guarded as the target will read them, so with
-their percent signs decoded. A body that says it is JSON, or begins like it, must have one reading,
-and every string of it is guarded; what is sent is serialised from that same value. Any other body
-is guarded as the text that it is. What cannot be read is not passed on. Headers are not guarded.
+their percent signs decoded. A body that says it is JSON or lines of it, or begins like it, must
+have one reading, and every string of it is guarded; what is sent is serialised from that same
+value. Any other body is guarded as the text that it is. What cannot be read is not passed on.
+Headers are not guarded.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ _CHARSET = re.compile(r"charset[*0-9\s]*=[\s\"']*([^\s;,\"']*)", re.IGNORECASE)
 #: Encodings of text in which a byte below 128 is that letter and nothing else.
 _READABLE = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"})
 _FORM = "application/x-www-form-urlencoded"
+#: One JSON value a line, as vector databases take them in bulk.
+_JSON_LINES = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
+)
 
 
 def question(event: Event) -> Content:
@@ -55,6 +60,9 @@ def _body(event: Event) -> tuple[bytes, list[str]]:
     if not body:
         return b"", []
     _refuse_unreadable(event)
+    if _kind(content_type) in _JSON_LINES:
+        values = [strictjson.loads(line) for line in body.split(b"\n") if line.strip()]
+        return b"".join(strictjson.dumps(value) + b"\n" for value in values), list(strings(values))
     if _is_json(content_type, body):
         value = strictjson.loads(body)
         return strictjson.dumps(value), list(strings(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 
@@ -19,3 +20,8 @@ class Problem:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         subject = f"{place}: {self.key}" if self.key else place
         return " ".join(f"{subject}: found {self.found}, wanted {self.wanted}".split())
+
+
+def counted(problems: Sized) -> str:
+    """``1 problem``, ``2 problems``."""
+    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"

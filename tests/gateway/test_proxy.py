@@ -98,6 +98,7 @@ def test_it_is_recorded_like_a_model(gateway) -> None:
         {"data": b"q=%22%5Cu0078yzzy%22", "content_type": "Application/X-WWW-Form-Urlencoded"},
         {"data": b' "\\u0078yzzy"', "content_type": "text/plain"},
         {"data": b'\xef\xbb\xbf"\\u0078yzzy"', "content_type": "text/plain"},
+        {"data": b'{"index":{}}\n{"a":"\\u0078yzzy"}\n', "content_type": "application/x-ndjson"},
         {"path": "/predict/say/x%79zzy"},
         {"path": "/predict/say%20xyzzy"},
     ],
@@ -154,6 +155,7 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
         ({"data": b'\xef\xbb\xbf{"a": "\\u0078yzzy"}', "content_type": "text/plain"}, "not JSON"),
         ({"data": '{"a": "xyzzy"}'.encode("utf-16"), "content_type": "text/plain"}, "not UTF-8"),
         ({"data": '{"a": "x"}'.encode("utf-16-le"), "content_type": "text/plain"}, "not JSON"),
+        ({"data": b'{}\n{"a": 1, "a": 2}', "content_type": "application/x-ndjson"}, "stands twice"),
         ({"data": DEEP}, "deeper"),
         ({"data": b"q=" + DEEP, "content_type": "application/x-www-form-urlencoded"}, "deeper"),
     ],
@@ -174,6 +176,22 @@ def test_bodies_that_are_no_json_are_passed_on_as_they_came(data) -> None:
     """What only looks a little like JSON, or is no text at all, is guarded and not changed."""
     event = Event("0", Route(path="/predict"), "POST", "/predict", 0.0, body=data)
     assert question(event).data == data
+
+
+def test_lines_of_json_are_passed_on_line_by_line() -> None:
+    """A bulk request keeps its lines, each serialised from the value that was guarded."""
+    event = Event(
+        "0",
+        Route(path="/bulk"),
+        "POST",
+        "/bulk",
+        0.0,
+        headers={"content-type": "application/x-ndjson; charset=utf-8"},
+        body=b'{"index": {"_id": 1}}\r\n\n{"text": "a\\u0062"}',
+    )
+    found = question(event)
+    assert found.data == b'{"index":{"_id":1}}\n{"text":"ab"}\n'
+    assert {text.text for text in found.texts} == {"index", "_id", "text", "ab"}
 
 
 @pytest.mark.parametrize(

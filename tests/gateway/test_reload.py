@@ -61,7 +61,7 @@ def test_a_bundle_that_does_not_check_changes_nothing(gateway, reloader, caplog)
     write(gateway, "functions.ping:", "functions.pong:")
     until(lambda: gateway.client.get("/readyz").json["bundle"] != "current")
     assert gateway.client.get("/ping").status_code == 200
-    assert gateway.client.get("/readyz").json["bundle"] == "the one on disk has 1 problems"
+    assert gateway.client.get("/readyz").json["bundle"] == "the one on disk has 1 problem"
     assert "found functions.pong" in caplog.text
     assert b"ai_gateway_bundle_current 0.0" in gateway.service.metrics.expose()
     write(gateway, "functions.pong:", "functions.ping:")

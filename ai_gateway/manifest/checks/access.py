@@ -1,4 +1,4 @@
-"""Somebody must be able to call each route, and every limit must be one."""
+"""Somebody must be able to reach and call each route, and every limit must be one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from collections.abc import Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, plain
 from ai_gateway.manifest.model import Manifest, Route
+from ai_gateway.settings import PORTS, Settings
+
+_MAX_PORT = 65535
 
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
-    """Keys, the platform's identity, and where limits are counted."""
+    """The port, keys, the platform's identity, and where limits are counted."""
     if around.serving:
+        yield from _port(around.settings)
         yield from _access(manifest, around)
         yield from _state(manifest, around)
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    for name in PORTS:
+        port = settings.variables.get(name)
+        if port and not (port.isascii() and port.isdigit() and int(port) <= _MAX_PORT):
+            yield Finding((name,), repr(port), f"a port: 0 to {_MAX_PORT}")
 
 
 def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:

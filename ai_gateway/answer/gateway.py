@@ -61,6 +61,7 @@ class Gateway:
             if call.event.route.target:
                 return self._relay.answer(decision)
             self._guard.enforce(call.format.texts(call.body), decision)
+            self._guard.enforce(call.format.definitions(call.body), decision)
             decision.request = call.body
             choice = decision.choice = self._selection.choice(call, decision)
             decision.selection = choice.selection

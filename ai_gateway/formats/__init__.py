@@ -47,6 +47,10 @@ class Reader(Protocol):
         """What was read so far."""
 
 
+def _none(_body: Body) -> list[Text]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One API's bodies."""
@@ -54,9 +58,11 @@ class Format:
     name: str
     #: Below the model's URL.
     path: str
-    #: Every text of a request, in order, tools and tool results included.
+    #: Every text of a request, in order, tool calls and tool results included.
     texts: Callable[[Body], list[Text]]
     #: What a whole answer says; raises UpstreamError for what is no answer.
     read: Callable[[Body], Reading]
     #: A new Reader for a stream; None where the API has no streams.
     reader: Callable[[], Reader] | None = None
+    #: The texts that define tools and answers, which are guarded too; ``texts`` holds none of them.
+    definitions: Callable[[Body], list[Text]] = _none

@@ -7,16 +7,20 @@ from typing import Any
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
+from ai_gateway.formats.definitions import below, definitions, guides
 from ai_gateway.guardrails.engine import Text
 
 
 def texts(body: Body) -> list[Text]:
     """What every message says; a tool's own words are of stage ``tool``."""
-    return [
+    said = [
         Text(text, "tool" if message.get("role") in ("tool", "function") else "input")
         for message in body["messages"]
         for text in _whole([*_message(message), *_reasoning(message)])
     ]
+    if "prediction" in body:  # the answer as the caller expects it, which a model repeats
+        said += [Text(text, "input") for text in parts(below(body, "prediction", "content"))]
+    return said
 
 
 def _reasoning(message: Body) -> Iterator[str]:
@@ -140,4 +144,17 @@ class Reader:
         return Reading("\n".join(text for text in said if text), self._finish, self._usage)
 
 
-CHAT = Format(name="chat", path="/chat/completions", texts=texts, read=read, reader=Reader)
+def defined(body: Body) -> list[Text]:
+    """Tools, in the older form too, and the form of the answer."""
+    schema = below(body, "response_format", "json_schema")
+    return definitions(body.get("tools"), body.get("functions"), schema) + guides(body)
+
+
+CHAT = Format(
+    name="chat",
+    path="/chat/completions",
+    texts=texts,
+    read=read,
+    reader=Reader,
+    definitions=defined,
+)

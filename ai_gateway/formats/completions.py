@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import usage
+from ai_gateway.formats.definitions import guides
 from ai_gateway.guardrails.engine import Text
 
 
@@ -69,4 +70,11 @@ class Reader:
         return Reading(said, self._finish, self._usage)
 
 
-COMPLETIONS = Format(name="completions", path="/completions", texts=texts, read=read, reader=Reader)
+COMPLETIONS = Format(
+    name="completions",
+    path="/completions",
+    texts=texts,
+    read=read,
+    reader=Reader,
+    definitions=guides,
+)

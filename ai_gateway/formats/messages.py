@@ -14,6 +14,7 @@ from ai_gateway.errors import (
 )
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
+from ai_gateway.formats.definitions import below, definitions
 from ai_gateway.guardrails.engine import Text
 
 #: Keys of a block whose strings say nothing to a model: names, references and encoded bytes.
@@ -177,4 +178,16 @@ class Reader:
         return Reading(text, self._finish, usage(self._usage or None))
 
 
-MESSAGES = Format(name="messages", path="/messages", texts=texts, read=read, reader=Reader)
+def defined(body: Body) -> list[Text]:
+    """Tools, and the schema of the answer."""
+    return definitions(body.get("tools"), below(body, "output_config", "format", "schema"))
+
+
+MESSAGES = Format(
+    name="messages",
+    path="/messages",
+    texts=texts,
+    read=read,
+    reader=Reader,
+    definitions=defined,
+)

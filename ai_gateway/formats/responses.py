@@ -8,6 +8,7 @@ from typing import Any
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
+from ai_gateway.formats.definitions import below, definitions
 from ai_gateway.guardrails.engine import Text
 
 # Keys whose strings are names, ids or data; everything else, known or not, is read as text.
@@ -29,9 +30,12 @@ def texts(body: Body) -> list[Text]:
         *_texts(body.get("instructions"), "input"),
         *(text for item in items for text in _texts(item, _stage(item))),
         *_texts(body.get("prompt"), "input"),
-        *_texts(body.get("tools"), "input"),
-        *_texts(_schema(body.get("text")), "input"),
     ]
+
+
+def defined(body: Body) -> list[Text]:
+    """Tools, and the schema of the answer."""
+    return definitions(body.get("tools"), below(body, "text", "format", "schema"))
 
 
 def _texts(value: object, stage: str) -> list[Text]:
@@ -44,11 +48,6 @@ def _stage(item: object) -> str:
 
 def _is_result(kind: object) -> bool:
     return isinstance(kind, str) and (kind.endswith("_output") or kind == "mcp_call")
-
-
-def _schema(text: object) -> object:
-    written = text.get("format") if isinstance(text, Mapping) else None
-    return written.get("schema") if isinstance(written, Mapping) else None
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -136,4 +135,11 @@ def _is_text(kind: str) -> bool:
     return kind.endswith(".delta") and not kind.startswith(("response.reasoning", "response.audio"))
 
 
-RESPONSES = Format(name="responses", path="/responses", texts=texts, read=read, reader=Reader)
+RESPONSES = Format(
+    name="responses",
+    path="/responses",
+    texts=texts,
+    read=read,
+    reader=Reader,
+    definitions=defined,
+)

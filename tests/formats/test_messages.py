@@ -86,12 +86,6 @@ def test_texts_of_unknown_blocks():
     assert said(content) == [("hidden", "input")]
 
 
-def test_definitions_are_no_texts():
-    """What describes a tool is not under the policies for what was said."""
-    body = {"messages": [], "tools": [{"name": "a", "description": "b", "input_schema": {}}]}
-    assert MESSAGES.texts(body) == []
-
-
 def test_read():
     """An answer is its texts and arguments; the tokens from and for the cache count as input."""
     counts = {

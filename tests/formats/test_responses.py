@@ -56,8 +56,9 @@ def test_every_text_of_a_request_is_read() -> None:
     found = RESPONSES.texts(body)
     assert [text.text for text in found] == [
         *("Be brief.", "one", "two", "three", "get", "four", "five", "six", "seven"),
-        *("eight", "nine", "ten", "eleven"),
+        "eight",
     ]
+    assert [text.text for text in RESPONSES.definitions(body)] == ["nine", "ten", "eleven"]
     assert [text.text for text in found if text.stage == "tool"] == ["five", "six"]
 
 

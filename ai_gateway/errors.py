@@ -6,8 +6,9 @@
     ├── Forbidden 403 ── PolicyViolation
     ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413, CallerLeft 499
     ├── RateLimited 429
-    └── UpstreamError 502 ── UpstreamRateLimited 429, UpstreamUnavailable 503, UpstreamTimeout 504,
-                             UpstreamRefused (its own)
+    └── UpstreamError 502 ── UpstreamRateLimited 429, UpstreamTimeout 504, UpstreamUnavailable 503,
+                             UpstreamColdStart 503, UpstreamUnreachable (502 to 504),
+                             UpstreamDenied 502, UpstreamRefused (its own)
 
 A message is safe for the caller: it holds what the caller sent or did, never a secret, an address
 or an exception's text. Only the runner turns an error into a response.
@@ -161,6 +162,19 @@ class UpstreamError(GatewayError):
     status = 502
     code = "upstream_error"
     type = "upstream_error"
+    #: Whether the model may have worked on the request, so that to ask again may cost again.
+    may_have_run: bool = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        may_have_run: bool | None = None,
+    ) -> None:
+        super().__init__(message, headers=headers)
+        if may_have_run is not None:
+            self.may_have_run = may_have_run
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -168,12 +182,30 @@ class UpstreamUnavailable(UpstreamError):
 
     status = 503
     code = "upstream_unavailable"
+    may_have_run = False
 
 
 class UpstreamColdStart(UpstreamUnavailable):
     """Nothing is ready behind a model's endpoint: it was scaled to zero, or is being started."""
 
     code = "upstream_cold_start"
+
+
+class UpstreamUnreachable(UpstreamUnavailable):
+    """The connection was never made, so that the request certainly did not run."""
+
+    code = "upstream_unreachable"
+
+    def __init__(self, message: str, status: int = 503) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UpstreamDenied(UpstreamError):
+    """A model endpoint refused the gateway's own credentials, or they cannot be had."""
+
+    code = "upstream_credentials"
+    may_have_run = False
 
 
 class UpstreamTimeout(UpstreamError):
@@ -189,6 +221,7 @@ class UpstreamRateLimited(UpstreamError):
     status = 429
     code = "upstream_rate_limited"
     type = "rate_limit_error"
+    may_have_run = False
 
 
 class UpstreamRefused(UpstreamError):
@@ -196,6 +229,7 @@ class UpstreamRefused(UpstreamError):
 
     code = "upstream_refused"
     type = "invalid_request_error"
+    may_have_run = False
 
     def __init__(
         self, message: str, status: int, *, headers: Mapping[str, str] | None = None

@@ -232,13 +232,13 @@ def compare(url: str, threads: int, calls: int) -> None:
     with httpx.Client(limits=limits, timeout=30, trust_env=False) as client:
 
         def ours() -> object:
-            return upstreams.complete(model, BODY, clock.monotonic() + 30)
+            return upstreams.send(model, "/chat/completions", BODY, clock.monotonic() + 30)
 
         def bare() -> object:
             return client.post(f"{url}/chat/completions", json=BODY).json()
 
         for count in (1, threads):
-            measure(f"Upstreams.complete, {count} thr.", ours, count, calls)
+            measure(f"Upstreams.send, {count} thr.", ours, count, calls)
             measure(f"httpx.Client, {count} thr.", bare, count, calls)
     upstreams.close()
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ai_gateway.errors import GatewayError, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from ai_gateway.errors import (
+    GatewayError,
+    UpstreamColdStart,
+    UpstreamDenied,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    UpstreamUnreachable,
+)
 
 
 class Busy(UpstreamUnavailable):
@@ -21,8 +29,9 @@ class CircuitOpen(UpstreamUnavailable):
 
 #: Codes whose failure has a word of its own; their status says nothing about the model.
 _WORDS = {
-    "upstream_unreachable": "connect",
-    "upstream_cold_start": "cold-start",
+    UpstreamUnreachable.code: "connect",
+    UpstreamColdStart.code: "cold-start",
+    UpstreamDenied.code: "credentials",
     UpstreamTimeout.code: "timeout",
     Busy.code: "busy",
     CircuitOpen.code: "open",
@@ -42,14 +51,6 @@ def kinds(error: GatewayError) -> frozenset[str]:
 def matches(error: GatewayError, on: Collection[str]) -> bool:
     """Whether ``error`` is one that ``on`` names."""
     return not kinds(error).isdisjoint(on)
-
-
-def may_have_run(error: GatewayError) -> bool:
-    """Whether the model may have worked on the request although no whole answer came.
-
-    An upstream error says so by its attribute ``unfinished``; a timeout that says nothing counts.
-    """
-    return bool(getattr(error, "unfinished", isinstance(error, UpstreamTimeout)))
 
 
 def counts(error: GatewayError) -> bool:

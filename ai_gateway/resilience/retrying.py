@@ -13,7 +13,7 @@ from random import Random
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.resilience.declared import ColdStart, Retries
-from ai_gateway.resilience.failures import kinds, matches, may_have_run
+from ai_gateway.resilience.failures import kinds, matches
 
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
@@ -71,7 +71,7 @@ class Schedule:
         self._failed += 1
         if self._failed >= retries.attempts or not matches(error, retries.on):
             return None
-        if may_have_run(error) and not retries.repeat:
+        if error.may_have_run and not retries.repeat:
             return None
         longest = min(retries.max_backoff, retries.backoff * 2 ** (self._failed - 1))
         return self._random.uniform(0.0, longest)

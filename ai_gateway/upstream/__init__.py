@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Credentials, Model, Timeout
-from ai_gateway.upstream import address, answer, errors, openai, relay, request
+from ai_gateway.upstream import address, answer, errors, relay, request
 from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
@@ -32,7 +32,6 @@ __all__ = [
     "RawReply",
     "Reply",
     "Stream",
-    "UpstreamReply",
     "Upstreams",
 ]
 
@@ -63,21 +62,6 @@ class Reply:
     latency_ms: float
     simulated: bool
     request_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamReply:
-    """A chat completion, and what the gateway reads of it; the rest as in Reply."""
-
-    status: int
-    body: dict[str, Any]
-    text: str
-    finish_reason: str | None
-    usage: dict[str, Any] | None
-    headers: Mapping[str, str]
-    first_byte_ms: float
-    latency_ms: float
-    simulated: bool
 
 
 class Upstreams:
@@ -116,25 +100,6 @@ class Upstreams:
         self._transports = Transports(clock, Surroundings(environment), resolve, idle)
         #: By the model's identity; the model itself is held, so that the identity stays its own.
         self._endpoints: dict[int, tuple[Model, Endpoint]] = {}
-
-    def complete(self, model: Model, body: Mapping[str, Any], deadline: float) -> UpstreamReply:
-        """The answer of ``model`` to a chat-completions ``body``, not streamed.
-
-        As ``send``; and what is no chat completion is an UpstreamError too.
-        """
-        found = self.send(model, "/chat/completions", body, deadline)
-        said = openai.completion(self._endpoint(model).who, cast("dict[str, Any]", found.body))
-        return UpstreamReply(
-            status=found.status,
-            body=said.body,
-            text=said.text,
-            finish_reason=said.finish_reason,
-            usage=said.usage,
-            headers=found.headers,
-            first_byte_ms=found.first_byte_ms,
-            latency_ms=found.latency_ms,
-            simulated=found.simulated,
-        )
 
     def send(
         self,

@@ -15,7 +15,7 @@ from typing import Protocol
 import orjson
 
 from ai_gateway.clock import Clock
-from ai_gateway.errors import UpstreamError
+from ai_gateway.errors import UpstreamDenied
 from ai_gateway.manifest.model import Credentials
 
 SKEW = 60.0  # seconds before its ``exp`` that a token counts as expired: clocks differ
@@ -66,7 +66,7 @@ class TokenFile:
     """A file with a token, plain or as JSON field ``access_token`` (/tmp/jwt on Cloudera AI).
 
     It is kept until its ``exp`` (RFC 7519, 4.1.4) less a skew; a token without ``exp`` until the
-    file changes, or for a minute. Any error is an UpstreamError; the log names the path.
+    file changes, or for a minute. Any error is an UpstreamDenied; the log names the path.
     """
 
     renewable = True
@@ -121,9 +121,9 @@ class TokenFile:
             return _Held(token, self._clock.now() + RECHECK, modified)
         return _Held(token, expiry - SKEW, None)
 
-    def _unusable(self, reason: str) -> UpstreamError:
+    def _unusable(self, reason: str) -> UpstreamDenied:
         log.error("the token file %s cannot be used: %s", self._path, reason)
-        return UpstreamError("The gateway's own token for this model cannot be read.")
+        return UpstreamDenied("The gateway's own token for this model cannot be read.")
 
 
 def usable(token: str | None) -> str | None:
@@ -170,12 +170,12 @@ class Wallet:
         self._files: dict[str, TokenFile] = {}
 
     def credential(self, who: str, spec: Credentials) -> Credential:
-        """The credential that ``spec`` declares; raises UpstreamError for an unusable token."""
+        """The credential that ``spec`` declares; raises UpstreamDenied for an unusable token."""
         if spec.token_file:
             return self._files.setdefault(spec.token_file, TokenFile(spec.token_file, self._clock))
         if spec.token is None:
             return Static()
         token = usable(spec.token.get_secret_value())
         if token is None:
-            raise UpstreamError(f"{who} has a token that is empty or that no header can carry.")
+            raise UpstreamDenied(f"{who} has a token that is empty or that no header can carry.")
         return Static(token)

@@ -6,12 +6,13 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httpcore
 import httpx
 
 from ai_gateway.clock import Clock
-from ai_gateway.errors import UpstreamError
+from ai_gateway.errors import UpstreamUnreachable
 from ai_gateway.upstream import address, request
 from ai_gateway.upstream.credentials import Credential
 from ai_gateway.upstream.pool import Dial, Pool, Transport
@@ -83,7 +84,7 @@ class Transports:
         self._sweep_at = clock.monotonic() + _SWEEP
 
     def transport(self, place: Place) -> Transport:
-        """The transport to ``place``; raises UpstreamError for an unusable CA file or proxy."""
+        """The transport; raises UpstreamUnreachable for an unusable CA file or proxy."""
         context = self._surroundings.context(place.ca_file)
         key = (place.url.scheme, place.url.netloc, id(context), place.limit, place.allowed)
         with self._lock:
@@ -118,21 +119,28 @@ class Transports:
         try:
             address.check_name(place.url.host, place.allowed)
         except address.AddressRefused as error:
-            raise UpstreamError(f"{place.who} may not be connected to: {error}.") from None
+            raise UpstreamUnreachable(
+                f"{place.who} may not be connected to: {error}.", HTTPStatus.BAD_GATEWAY
+            ) from None
         network = Network(self._clock, self._resolve)
         return Pool(through(proxy, place.url, context, self._idle), network, place.limit)
 
 
 def parsed(who: str, text: str) -> httpx.URL:
-    """``text`` as a URL; raises UpstreamError if it is none of HTTP or carries credentials."""
+    """``text`` as a URL; raises UpstreamUnreachable if it is none, or carries credentials."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         url = httpx.URL()
     if url.scheme not in ("http", "https") or not url.host:
-        raise UpstreamError(f"{who} has a URL that is no http or https address.")
+        raise UpstreamUnreachable(
+            f"{who} has a URL that is no http or https address.", HTTPStatus.BAD_GATEWAY
+        )
     if url.userinfo:
-        raise UpstreamError(f"{who} has credentials in its URL; they belong under credentials.")
+        raise UpstreamUnreachable(
+            f"{who} has credentials in its URL; they belong under credentials.",
+            HTTPStatus.BAD_GATEWAY,
+        )
     return url
 
 

@@ -20,11 +20,13 @@ import orjson
 
 from ai_gateway.errors import (
     UpstreamColdStart,
+    UpstreamDenied,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnavailable,
+    UpstreamUnreachable,
 )
 from ai_gateway.upstream.address import AddressRefused, NameUnknown
 
@@ -36,9 +38,14 @@ _CREDENTIALS = (401, 402, 403)
 #: How Knative, Envoy and Istio say that nothing is ready behind them; their bodies are plain text.
 _STARTING = re.compile(
     r"context deadline exceeded|pending request queue full|no healthy upstream"
-    r"|upstream connect error|activator request timeout",
+    r"|upstream connect error(?!.*connection termination)|activator request timeout",
     re.IGNORECASE,
 )
+#: What stands in front of a model says so where it has lost its answer, after it passed the
+#: request on (RFC 9110, 15.6.3 and 15.6.5).
+_LOST = (502, 504)
+_RESET = "connection termination"  # Envoy's words for the same
+_LATE = "did not finish before the deadline"
 #: The names of errors under which a status is known that came as 200, in a stream above all.
 _NAMED = {
     "BadRequestError": 400,
@@ -87,31 +94,30 @@ def refusal(
         return UpstreamRefused(f"{who} refused the request.{quoted}", status, headers=told)
     if status in _CREDENTIALS:
         message = f"{who} refused the gateway's credentials ({status})."
-        return UpstreamError(message, headers=told)
+        return UpstreamDenied(message, headers=told)
     wait = retry_after(headers) | told
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         message = f"{who} takes no more requests for now.{quoted}"
         return UpstreamRateLimited(message, headers=wait)
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return UpstreamError(
-            f"{who} answered with a redirect ({status}), as a login page does; it is not followed.",
-            headers=told,
-        )
+        message = f"{who} answered with a redirect ({status}), as a login page does"
+        return UpstreamError(f"{message}; it is not followed.", headers=told, may_have_run=False)
     return _failed(who, status, quoted, wait)
 
 
 def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> UpstreamError:
-    if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
-        message = f"{who} did not answer in time: something before it gave up ({status}).{quoted}"
-        return UpstreamTimeout(message, headers=wait)
     if _STARTING.search(quoted):
         message = f"{who} is starting, or nothing is behind its address ({status}).{quoted}"
         return UpstreamColdStart(message, headers=wait)
+    lost = status in _LOST or _RESET in quoted
+    if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
+        message = f"{who} did not answer in time: something before it gave up ({status}).{quoted}"
+        return UpstreamTimeout(message, headers=wait, may_have_run=lost)
     # 529 is how Anthropic says that it is overloaded.
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, 529):
         message = f"{who} is starting, full or away ({status}).{quoted}"
-        return UpstreamUnavailable(message, headers=wait)
-    return UpstreamError(f"{who} failed ({status}).{quoted}", headers=wait)
+        return UpstreamUnavailable(message, headers=wait, may_have_run=lost)
+    return UpstreamError(f"{who} failed ({status}).{quoted}", headers=wait, may_have_run=lost)
 
 
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
@@ -213,16 +219,21 @@ def failure(who: str, error: httpx.TransportError, *, late: bool, answering: boo
         return UpstreamUnavailable(
             f"{who} was not asked: all its connections stayed busy until the deadline."
         )
+    if isinstance(error, httpx.ConnectTimeout):
+        said = _LATE if late else "could not be connected to in time"
+        return UpstreamUnreachable(f"{who} {said}.", HTTPStatus.GATEWAY_TIMEOUT)
     if isinstance(error, httpx.TimeoutException):
-        return UpstreamTimeout(f"{who} {_timeout(error, late=late, answering=answering)}.")
+        silent = "fell silent in its answer" if answering else "sent no first byte in time"
+        return UpstreamTimeout(f"{who} {_LATE if late else silent}.")
     if isinstance(error, httpx.ConnectError):
         return _unconnected(who, error)
+    if isinstance(error, httpx.ProxyError):
+        said = "cannot be reached: the forward proxy refused the connection"
+        return UpstreamUnreachable(f"{who} {said}.", HTTPStatus.BAD_GATEWAY)
     return UpstreamError(f"{who} {_broken(error, answering=answering)}.")
 
 
 def _broken(error: httpx.TransportError, *, answering: bool) -> str:
-    if isinstance(error, httpx.ProxyError):
-        return "cannot be reached: the forward proxy refused the connection"
     if answering:
         return "ended early: its answer was cut short"
     if isinstance(error, httpx.NetworkError) or "disconnected" in str(error):
@@ -230,28 +241,25 @@ def _broken(error: httpx.TransportError, *, answering: bool) -> str:
     return "answered something that is not HTTP"
 
 
-def _timeout(error: httpx.TimeoutException, *, late: bool, answering: bool) -> str:
-    if late:
-        return "did not finish before the deadline"
-    if isinstance(error, httpx.ConnectTimeout):
-        return "could not be connected to in time"
-    return "fell silent in its answer" if answering else "sent no first byte in time"
-
-
-def _unconnected(who: str, error: httpx.ConnectError) -> UpstreamError:
+def _unconnected(who: str, error: httpx.ConnectError) -> UpstreamUnreachable:
+    """503 where another try may help, 502 where an operator must."""
     for cause in _causes(error):
         if isinstance(cause, AddressRefused):
-            return UpstreamError(f"{who} may not be connected to: {cause}.")
+            return _barred(f"{who} may not be connected to: {cause}.")
         if isinstance(cause, (NameUnknown, socket.gaierror)):
-            return UpstreamUnavailable(f"{who} cannot be reached: its host's name is unknown.")
+            return UpstreamUnreachable(f"{who} cannot be reached: its host's name is unknown.")
         if isinstance(cause, ssl.SSLCertVerificationError):
             reason = clean(cause.verify_message, None)
-            return UpstreamError(f"{who} showed a certificate that does not hold: {reason}.")
+            return _barred(f"{who} showed a certificate that does not hold: {reason}.")
         if isinstance(cause, ssl.SSLError):
-            return UpstreamError(f"{who} failed in its TLS handshake.")
+            return _barred(f"{who} failed in its TLS handshake.")
         if isinstance(cause, ConnectionRefusedError):
-            return UpstreamUnavailable(f"{who} cannot be reached: the connection was refused.")
-    return UpstreamUnavailable(f"{who} cannot be reached: there is no connection to its host.")
+            return UpstreamUnreachable(f"{who} cannot be reached: the connection was refused.")
+    return UpstreamUnreachable(f"{who} cannot be reached: there is no connection to its host.")
+
+
+def _barred(message: str) -> UpstreamUnreachable:
+    return UpstreamUnreachable(message, HTTPStatus.BAD_GATEWAY)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -94,7 +94,8 @@ def sent(endpoint: Endpoint, call: Call, token: str | None, clock: Clock) -> Inc
     if call.hold.fired:
         raise _left(endpoint.who)
     if clock.monotonic() >= call.deadline:
-        raise UpstreamTimeout(f"{endpoint.who} was not asked: the deadline was past.")
+        message = f"{endpoint.who} was not asked: the deadline was past."
+        raise UpstreamTimeout(message, may_have_run=False)
     try:
         response = endpoint.transport.handle_request(_request(endpoint, call, token))
     except httpx.TransportError as error:

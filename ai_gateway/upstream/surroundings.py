@@ -7,11 +7,12 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 
-from ai_gateway.errors import UpstreamError
+from ai_gateway.errors import UpstreamUnreachable
 
 
 class Surroundings:
@@ -25,7 +26,7 @@ class Surroundings:
     def proxy(self, scheme: str, host: str) -> httpx.Proxy | None:
         """The forward proxy for ``host``, by ``HTTP(S)_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
 
-        Raises UpstreamError where the variable holds no http or https URL.
+        Raises UpstreamUnreachable where the variable holds no http or https URL.
         """
         variable, url = self._first(f"{scheme}_proxy", "all_proxy")
         if not url or self._bypassed(host):
@@ -36,13 +37,15 @@ class Surroundings:
                 return proxy
         except (ValueError, httpx.InvalidURL):
             pass
-        raise UpstreamError(f"{variable.upper()} holds no proxy's http or https URL.")
+        raise UpstreamUnreachable(
+            f"{variable.upper()} holds no proxy's http or https URL.", HTTPStatus.BAD_GATEWAY
+        )
 
     def context(self, ca_file: str | None) -> ssl.SSLContext:
         """What to trust: ``ca_file``, else the environment's, else certifi's and the system's.
 
-        A file that changed is read anew. Raises UpstreamError, with the path, for one that cannot
-        be used.
+        A file that changed is read anew. Raises UpstreamUnreachable, with the path, for one that
+        cannot be used.
         """
         path = ca_file or self._first("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")[1]
         with self._lock:
@@ -52,7 +55,9 @@ class Surroundings:
                     self._contexts[key] = _load(path)
             except OSError as error:
                 reason = error.strerror or "no certificates in it"
-                raise UpstreamError(f"The CA file {path} cannot be used: {reason}.") from None
+                raise UpstreamUnreachable(
+                    f"The CA file {path} cannot be used: {reason}.", HTTPStatus.BAD_GATEWAY
+                ) from None
             return self._contexts[key]
 
     def _first(self, *names: str) -> tuple[str, str | None]:

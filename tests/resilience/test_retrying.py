@@ -22,24 +22,6 @@ from ai_gateway.resilience.retrying import retry_after
 from tests.resilience.moving import MovingClock
 
 
-class Unreachable(errors.UpstreamUnavailable):
-    """Nothing was sent."""
-
-    code = "upstream_unreachable"
-
-
-class Starting(errors.UpstreamUnavailable):
-    """The model was scaled to zero."""
-
-    code = "upstream_cold_start"
-
-
-class Cut(errors.UpstreamError):
-    """The answer broke off."""
-
-    unfinished = True
-
-
 def schedule(deadline=60.0, retries=None, cold_start=None, seed=0):
     """A schedule, and the clock that it goes by."""
     clock = MovingClock()
@@ -58,11 +40,12 @@ def schedule(deadline=60.0, retries=None, cold_start=None, seed=0):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (Unreachable(""), {"connect"}),
-        (Starting(""), {"cold-start"}),
+        (errors.UpstreamUnreachable(""), {"connect"}),
+        (errors.UpstreamColdStart(""), {"cold-start"}),
         (errors.UpstreamTimeout(""), {"timeout"}),
         (errors.UpstreamUnavailable(""), {"503", "5xx"}),
         (errors.UpstreamError(""), {"502", "5xx"}),
+        (errors.UpstreamDenied(""), {"credentials"}),
         (errors.UpstreamRateLimited(""), {"429", "4xx"}),
         (errors.UpstreamRefused("", 404), {"404", "4xx"}),
         (Busy(""), {"busy"}),
@@ -78,9 +61,9 @@ def test_every_failure_has_its_words(error, words) -> None:
 
 def test_what_counts_against_a_model() -> None:
     """Its own failures; not the caller's mistakes, its limits, its start or our refusals."""
-    against = [Unreachable(""), errors.UpstreamTimeout(""), errors.UpstreamError("")]
+    against = [errors.UpstreamUnreachable(""), errors.UpstreamTimeout(""), errors.UpstreamError("")]
     harmless = [
-        Starting(""),
+        errors.UpstreamColdStart(""),
         errors.UpstreamRefused("", 400),
         errors.UpstreamRateLimited(""),
         Busy(""),
@@ -94,13 +77,13 @@ def test_what_counts_against_a_model() -> None:
 def test_tries_end_at_the_declared_number() -> None:
     """Three attempts are two waits, each below its doubled bound."""
     again, _ = schedule()
-    waits = [again.after(errors.UpstreamError("")) for _ in range(3)]
+    waits = [again.after(errors.UpstreamUnavailable("")) for _ in range(3)]
     assert 0 <= waits[0] <= 0.25
     assert 0 <= waits[1] <= 0.5
     assert waits[2] is None
 
 
-@pytest.mark.parametrize("error", [errors.UpstreamTimeout(""), Cut("")])
+@pytest.mark.parametrize("error", [errors.UpstreamTimeout(""), errors.UpstreamError("")])
 def test_what_may_have_run_is_not_repeated_unless_declared(error) -> None:
     """A POST whose answer never came could be paid for twice."""
     assert schedule()[0].after(error) is None
@@ -110,11 +93,7 @@ def test_what_may_have_run_is_not_repeated_unless_declared(error) -> None:
 
 def test_a_timeout_before_anything_was_sent_is_repeated() -> None:
     """Where the upstream says that the model cannot have seen the request."""
-
-    class Unsent(errors.UpstreamTimeout):
-        unfinished = False
-
-    error = Unsent("")
+    error = errors.UpstreamTimeout("", may_have_run=False)
     assert schedule()[0].after(error) is not None
 
 
@@ -159,7 +138,7 @@ def test_a_cold_start_is_waited_for_by_time() -> None:
         deadline=1000, retries=Retries(attempts=1), cold_start=ColdStart(every=2, at_most=60)
     )
     began, tries = clock.at, 0
-    while (wait := again.after(Starting(""))) is not None:
+    while (wait := again.after(errors.UpstreamColdStart(""))) is not None:
         assert 1 <= wait <= 2
         clock.sleep(wait)
         tries += 1
@@ -170,8 +149,8 @@ def test_a_cold_start_is_waited_for_by_time() -> None:
 def test_a_cold_start_uses_up_no_tries() -> None:
     """Once the model is up its first failure is retried as any other."""
     again, _ = schedule(retries=Retries(attempts=2))
-    assert again.after(Starting("")) is not None
-    assert again.after(errors.UpstreamError("")) is not None
+    assert again.after(errors.UpstreamColdStart("")) is not None
+    assert again.after(errors.UpstreamUnavailable("")) is not None
 
 
 @pytest.mark.parametrize(
@@ -180,12 +159,22 @@ def test_a_cold_start_uses_up_no_tries() -> None:
 )
 def test_a_cold_start_is_not_waited_for_where_that_is_declared(retries, cold_start) -> None:
     """It fails at once, so that a fallback can answer."""
-    assert schedule(retries=retries, cold_start=cold_start)[0].after(Starting("")) is None
+    assert (
+        schedule(retries=retries, cold_start=cold_start)[0].after(errors.UpstreamColdStart(""))
+        is None
+    )
 
 
 FAILURES = st.builds(
     lambda kind, named: kind("", headers={"retry-after": str(named)} if named else {}),
-    st.sampled_from([errors.UpstreamError, errors.UpstreamRateLimited, Starting, Unreachable]),
+    st.sampled_from(
+        [
+            errors.UpstreamError,
+            errors.UpstreamRateLimited,
+            errors.UpstreamColdStart,
+            errors.UpstreamUnavailable,
+        ]
+    ),
     st.none() | st.integers(0, 100),
 )
 

@@ -19,10 +19,11 @@ from cryptography.x509.oid import NameOID
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import Stream, UpstreamReply, Upstreams
+from ai_gateway.upstream import Reply, Stream, Upstreams
 from ai_gateway.upstream.cancel import NEVER
 from tests.upstream.fake import FakeUpstream
 
+CHAT = "/chat/completions"
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -54,9 +55,9 @@ def upstreams() -> Iterator[Upstreams]:
 def ask(upstream: FakeUpstream, upstreams: Upstreams, over: threading.Event) -> Callable[..., Any]:
     """Ask the scripted upstream, with fields of the Model as keywords."""
 
-    def call(within: float = 5.0, body: Any = BODY, **fields: Any) -> UpstreamReply:
+    def call(within: float = 5.0, body: Any = BODY, **fields: Any) -> Reply:
         model = Model.model_validate({"url": upstream.url, "model_id": "meta/llama", **fields})
-        return upstreams.complete(model, body, SystemClock().monotonic() + within)
+        return upstreams.send(model, CHAT, body, SystemClock().monotonic() + within)
 
     return call
 

@@ -49,6 +49,11 @@ def completion(text: str | None = "hello", **message: Any) -> dict[str, Any]:
     }
 
 
+def spoken(found: Any) -> str:
+    """What a Reply with such a completion says."""
+    return str(found.body["choices"][0]["message"]["content"])
+
+
 def reply(
     body: Any = None,
     status: int = 200,

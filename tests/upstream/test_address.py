@@ -15,6 +15,7 @@ from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import ProxyRequest, Upstreams, address
+from tests.upstream.conftest import CHAT
 
 LINK_LOCAL = [
     "169.254.169.254",
@@ -150,6 +151,6 @@ def test_models_may_not_be_link_local_either() -> None:
     """A model's own name may not lead to a metadata service."""
     ways = Upstreams(SystemClock(), {}, resolve=lambda _host, _port: ["169.254.169.254"])
     with pytest.raises(UpstreamError, match="link-local"):
-        ways.complete(
-            Model(url="http://m.test/v1", model_id="m"), {}, SystemClock().monotonic() + 5
+        ways.send(
+            Model(url="http://m.test/v1", model_id="m"), CHAT, {}, SystemClock().monotonic() + 5
         )

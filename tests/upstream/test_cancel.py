@@ -19,6 +19,7 @@ from ai_gateway.hosting.arrival import Arrival
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import ProxyRequest, Upstreams
 from ai_gateway.upstream.cancel import NEVER, NOBODY, Hold, Interrupted
+from tests.upstream.conftest import CHAT
 from tests.upstream.fake import (
     DONE,
     FakeUpstream,
@@ -34,7 +35,6 @@ from tests.upstream.fake import (
     streamed,
 )
 
-CHAT = "/chat/completions"
 WITHIN = 1.0  # seconds
 
 

@@ -17,7 +17,7 @@ from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Credentials
 from ai_gateway.upstream.credentials import Static, TokenFile, Wallet, expires_at, usable
-from tests.upstream.fake import reply
+from tests.upstream.fake import reply, spoken
 
 
 class Clock(SystemClock):
@@ -210,7 +210,7 @@ def test_a_refused_token_is_read_again_once(ask: Any, upstream: Any, tmp_path: P
         connection.sendall(reply(b"", 401))
 
     upstream.script(renewed)
-    assert ask(credentials={"token_file": str(file)}).text == "hello"
+    assert spoken(ask(credentials={"token_file": str(file)})) == "hello"
     first, second = (got.headers["authorization"] for got in upstream.requests)
     assert first.startswith("Bearer ey")
     assert second == "Bearer renewed"

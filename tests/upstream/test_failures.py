@@ -14,10 +14,16 @@ import httpx
 import pytest
 
 from ai_gateway.clock import SystemClock
-from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from ai_gateway.errors import (
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    UpstreamUnreachable,
+)
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import Upstreams, errors
-from tests.upstream.fake import completion, drip, hang, reply, then_close
+from tests.upstream.conftest import CHAT
+from tests.upstream.fake import completion, drip, hang, reply, spoken, then_close
 
 
 def reset(connection: socket.socket, _received: Any) -> bool:
@@ -37,6 +43,7 @@ def test_refused(ask: Any) -> None:
     """Nobody listens: 503, and the message says so without the address."""
     with pytest.raises(UpstreamUnavailable, match="connection was refused") as caught:
         ask(url=f"http://127.0.0.1:{closed_port()}/v1")
+    assert (caught.value.code, caught.value.may_have_run) == ("upstream_unreachable", False)
     assert "127.0.0.1" not in caught.value.message
     assert "meta/llama" in caught.value.message
 
@@ -50,8 +57,11 @@ def test_an_unknown_name(error: Exception) -> None:
 
     ways = Upstreams(SystemClock(), {}, resolve=resolve)
     with pytest.raises(UpstreamUnavailable, match="name is unknown"):
-        ways.complete(
-            Model(url="http://models.test/v1", model_id="m"), {}, SystemClock().monotonic() + 5
+        ways.send(
+            Model(url="http://models.test/v1", model_id="m"),
+            CHAT,
+            {},
+            SystemClock().monotonic() + 5,
         )
 
 
@@ -66,8 +76,9 @@ def test_a_slow_name_server_meets_the_time_to_connect(over: threading.Event) -> 
     model = Model.model_validate(
         {"url": "http://models.test/v1", "model_id": "m", "timeout": {"connect": "100ms"}}
     )
-    with pytest.raises(UpstreamTimeout, match="connected to in time"):
-        ways.complete(model, {}, SystemClock().monotonic() + 5)
+    with pytest.raises(UpstreamUnreachable, match="connected to in time") as caught:
+        ways.send(model, CHAT, {}, SystemClock().monotonic() + 5)
+    assert (caught.value.status, caught.value.may_have_run) == (504, False)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,7 @@ def test_cuts(ask: Any, upstream: Any, steps: bytes, said: str) -> None:
     upstream.script(then_close(steps))
     with pytest.raises(UpstreamError, match=said) as caught:
         ask()
-    assert caught.value.status == 502
+    assert (caught.value.status, caught.value.may_have_run) == (502, True)
 
 
 def test_a_reset(ask: Any, upstream: Any) -> None:
@@ -107,7 +118,7 @@ def test_the_first_byte_has_its_time(ask: Any, upstream: Any, over: threading.Ev
     with pytest.raises(UpstreamTimeout, match="no first byte") as caught:
         ask(timeout={"first_byte": "200ms"})
     assert time.monotonic() - started < 2
-    assert caught.value.status == 504
+    assert (caught.value.status, caught.value.may_have_run) == (504, True)
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -152,7 +163,7 @@ def test_a_slow_connection(ask: Any) -> None:
         for filler in fillers:
             filler.settimeout(0)
             filler.connect_ex(("127.0.0.1", port))
-        with pytest.raises(UpstreamTimeout, match="connected to in time"):
+        with pytest.raises(UpstreamUnreachable, match="connected to in time"):
             ask(url=f"http://127.0.0.1:{port}/v1", timeout={"connect": "200ms"})
         for filler in fillers:
             filler.close()
@@ -186,7 +197,7 @@ def test_an_early_answer_to_a_large_request_is_heard(ask: Any, upstreams: Upstre
 def test_tls_with_the_models_ca_file(ask: Any, secure: Any, authority: Any) -> None:
     """A certificate of the model's own authority is trusted, and the connection kept."""
     for _ in range(3):
-        assert ask(url=secure.url, ca_file=str(authority.ca)).text == "hello"
+        assert spoken(ask(url=secure.url, ca_file=str(authority.ca))) == "hello"
     assert secure.connections == 1
 
 
@@ -216,7 +227,7 @@ def test_tls_failures_say_which(ask: Any, secure: Any, authority: Any) -> None:
     ways = Upstreams(SystemClock(), {}, resolve=lambda _host, _port: ["127.0.0.1"])
     model = Model(url=f"https://other.test:{secure.port}/v1", model_id="m", ca_file=ca)
     with pytest.raises(UpstreamError, match="certificate that does not hold: Hostname mismatch"):
-        ways.complete(model, {}, SystemClock().monotonic() + 5)
+        ways.send(model, CHAT, {}, SystemClock().monotonic() + 5)
     with plain() as port, pytest.raises(UpstreamError, match="TLS handshake"):
         ask(url=f"https://127.0.0.1:{port}/v1", ca_file=ca)
 
@@ -225,7 +236,7 @@ def test_a_silent_tls_handshake_meets_the_time_to_connect(ask: Any) -> None:
     """A port that takes the connection and says nothing is given up after timeout.connect."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1"
-        with pytest.raises(UpstreamTimeout, match="connected to in time"):
+        with pytest.raises(UpstreamUnreachable, match="connected to in time"):
             ask(url=url, timeout={"connect": "200ms"})
 
 
@@ -237,6 +248,6 @@ def test_a_dead_address_is_passed_over(upstream: Any) -> None:
 
     ways = Upstreams(SystemClock(), {}, resolve=resolve)
     model = Model(url=f"http://models.test:{upstream.port}/v1", model_id="m")
-    assert ways.complete(model, {}, SystemClock().monotonic() + 5).text == "hello"
+    assert spoken(ways.send(model, CHAT, {}, SystemClock().monotonic() + 5)) == "hello"
     assert upstream.requests[0].headers["host"] == f"models.test:{upstream.port}"
     ways.close()

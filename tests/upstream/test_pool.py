@@ -16,7 +16,8 @@ from ai_gateway.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailabl
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import Upstreams
 from ai_gateway.upstream.pool import Pool
-from tests.upstream.fake import FakeUpstream, drip, hang, reply, then_close
+from tests.upstream.conftest import CHAT
+from tests.upstream.fake import FakeUpstream, drip, hang, reply, spoken, then_close
 
 
 class Clock(SystemClock):
@@ -53,7 +54,7 @@ def test_models_of_one_origin_share_connections(upstream: FakeUpstream) -> None:
     ways, clock = Upstreams(SystemClock(), {}), SystemClock()
     for name in ("a", "b", "a"):
         model = Model(url=f"{upstream.origin}/{name}/v1", model_id=name)
-        ways.complete(model, {}, clock.monotonic() + 5)
+        ways.send(model, CHAT, {}, clock.monotonic() + 5)
     assert upstream.connections == 1
     ways.close()
     assert eventually(lambda: not upstream.open)
@@ -66,7 +67,7 @@ def test_a_stale_connection_is_replaced(ask: Any, upstream: FakeUpstream, header
     ask()
     upstream.drop_idle()
     assert eventually(lambda: not upstream.open)
-    assert ask().text == "hello"
+    assert spoken(ask()) == "hello"
     assert upstream.connections == 2
 
 
@@ -76,7 +77,7 @@ def test_a_close_while_the_request_is_on_its_way_is_repeated(
     """A kept connection that ends without a byte of an answer is replaced, once."""
     ask()
     upstream.script(then_close(b""))
-    assert ask().text == "hello"
+    assert spoken(ask()) == "hello"
     assert len(upstream.requests) == 3
     assert upstream.connections == 2
 
@@ -114,16 +115,16 @@ def test_idle_connections_expire(upstream: FakeUpstream) -> None:
     one, other = (
         Model(url=f"{upstream.origin}/v1", model_id="m", max_connections=n) for n in (1, 2)
     )
-    ways.complete(one, {}, clock.monotonic() + 5)
+    ways.send(one, CHAT, {}, clock.monotonic() + 5)
     time.sleep(0.1)
-    ways.complete(one, {}, clock.monotonic() + 5)
+    ways.send(one, CHAT, {}, clock.monotonic() + 5)
     assert upstream.connections == 2
     time.sleep(0.1)
     clock.ahead = 11
-    ways.complete(other, {}, clock.monotonic() + 5)
+    ways.send(other, CHAT, {}, clock.monotonic() + 5)
     assert eventually(lambda: upstream.open == {3})
     clock.ahead = 22
-    ways.complete(other, {}, clock.monotonic() + 5)
+    ways.send(other, CHAT, {}, clock.monotonic() + 5)
     assert [len(pool) for pool in pools(ways)] == [0, 1]
     ways.close()
 
@@ -135,7 +136,7 @@ def test_a_sweep_keeps_what_is_fresh(upstream: FakeUpstream) -> None:
     model = Model(url=upstream.url, model_id="m")
     for ahead in (0, 11, 22):
         clock.ahead = ahead
-        ways.complete(model, {}, clock.monotonic() + 5)
+        ways.send(model, CHAT, {}, clock.monotonic() + 5)
     assert upstream.connections == 1
     ways.close()
 
@@ -150,7 +151,7 @@ def test_the_bound_holds_and_waits(ask: Any, upstream: FakeUpstream) -> None:
     upstream.always = slow
     with ThreadPoolExecutor(8) as threads:
         calls = [threads.submit(ask, max_connections=2) for _ in range(16)]
-    assert [call.result().text for call in calls] == ["hello"] * 16
+    assert [spoken(call.result()) for call in calls] == ["hello"] * 16
     assert upstream.connections == 2
 
 
@@ -184,7 +185,7 @@ def test_many_threads(upstream: FakeUpstream) -> None:
 
     def call(number: int) -> bool:
         text = f"question {number}"
-        return ways.complete(model, {"messages": text}, clock.monotonic() + 30).text == text
+        return spoken(ways.send(model, CHAT, {"messages": text}, clock.monotonic() + 30)) == text
 
     with ThreadPoolExecutor(200) as threads:
         assert all(threads.map(call, range(2000)))
@@ -220,14 +221,14 @@ def test_nothing_leaks(upstream: FakeUpstream, over: threading.Event) -> None:
     for failure in failures * 3:
         upstream.script(failure)
         with pytest.raises(UpstreamError):
-            ways.complete(model, {}, clock.monotonic() + 0.3)
+            ways.send(model, CHAT, {}, clock.monotonic() + 0.3)
     over.set()
     (pool,) = pools(ways)
     assert eventually(lambda: len(upstream.open) == len(pool) <= 3)
     taken = [pool._free.acquire(blocking=False) for _ in range(4)]
     assert taken == [True, True, True, False]
     pool._free.release(3)
-    assert ways.complete(model, {}, clock.monotonic() + 5).text == "hello"
+    assert spoken(ways.send(model, CHAT, {}, clock.monotonic() + 5)) == "hello"
     ways.close()
     assert eventually(lambda: not upstream.open)
 
@@ -242,7 +243,7 @@ def test_a_call_that_ends_after_close_leaves_nothing(
         connection.sendall(reply())
 
     upstream.script(slow)
-    assert ask().text == "hello"
+    assert spoken(ask()) == "hello"
     assert eventually(lambda: not upstream.open)
 
 
@@ -273,4 +274,4 @@ def test_the_deadline_covers_the_wait(ask: Any, upstream: FakeUpstream, over: An
         assert eventually(lambda: len(upstream.requests) == 1)
         with pytest.raises(UpstreamTimeout, match="before the deadline"):
             ask(max_connections=1, within=0.45)
-        assert busy.result().text == "hello"
+        assert spoken(busy.result()) == "hello"

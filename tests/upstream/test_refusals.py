@@ -18,9 +18,10 @@ from ai_gateway.errors import (
     UpstreamUnavailable,
 )
 from ai_gateway.upstream import errors
-from tests.upstream.fake import reply
+from tests.upstream.fake import reply, spoken
 
 TEXT = "text/plain"
+ENVOY = "upstream connect error or disconnect/reset before headers."
 PAGE = "<!DOCTYPE html><html><body>Sign in at https://sso.internal</body></html>"
 
 
@@ -62,8 +63,9 @@ def test_refused_credentials_are_the_gateways(ask: Any, upstream: Any, status: i
     upstream.script(reply({"error": {"message": "Incorrect API key provided"}}, status))
     with pytest.raises(UpstreamError, match="refused the gateway's credentials") as caught:
         ask(credentials={"token": "t0ken"})
-    assert caught.value.status == 502
-    assert len(upstream.requests) == 1
+    assert (caught.value.status, caught.value.code) == (502, "upstream_credentials")
+    assert (caught.value.may_have_run, len(upstream.requests)) == (False, 1)
+    assert "t0ken" not in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -87,37 +89,41 @@ def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind"),
+    ("status", "body", "kind", "may_have_run"),
     [
-        (503, "context deadline exceeded", UpstreamColdStart),
-        (503, "pending request queue full", UpstreamColdStart),
-        (503, "no healthy upstream", UpstreamColdStart),
-        (
-            503,
-            "upstream connect error or disconnect/reset before headers. reset reason: timeout",
-            UpstreamColdStart,
-        ),
-        (502, "upstream connect error or disconnect/reset before headers", UpstreamColdStart),
-        (529, '{"type":"error","error":{"message":"Overloaded"}}', UpstreamUnavailable),
-        (503, "", UpstreamUnavailable),
-        (504, "activator request timeout", UpstreamTimeout),
-        (504, "request timeout", UpstreamTimeout),
-        (504, "", UpstreamTimeout),
-        (408, "", UpstreamTimeout),
-        (500, '{"error":{"message":"EngineCore died","code":500}}', UpstreamError),
-        (502, PAGE, UpstreamError),
-        (418, "teapot", UpstreamError),
-        (999, "", UpstreamError),
+        (503, "context deadline exceeded", UpstreamColdStart, False),
+        (503, "pending request queue full", UpstreamColdStart, False),
+        (503, "no healthy upstream", UpstreamColdStart, False),
+        (503, f"{ENVOY} reset reason: connection failure", UpstreamColdStart, False),
+        (503, f"{ENVOY} reset reason: connection termination", UpstreamUnavailable, True),
+        (502, ENVOY, UpstreamColdStart, False),
+        (504, "activator request timeout", UpstreamColdStart, False),
+        (529, '{"type":"error","error":{"message":"Overloaded"}}', UpstreamUnavailable, False),
+        (503, "", UpstreamUnavailable, False),
+        (504, "request timeout", UpstreamTimeout, True),
+        (504, "", UpstreamTimeout, True),
+        (408, "", UpstreamTimeout, False),
+        (500, '{"error":{"message":"EngineCore died","code":500}}', UpstreamError, False),
+        (502, PAGE, UpstreamError, True),
+        (418, "teapot", UpstreamError, False),
+        (999, "", UpstreamError, False),
     ],
 )
 def test_failures_keep_their_kind(
-    ask: Any, upstream: Any, status: int, body: str, kind: type[UpstreamError]
+    ask: Any,
+    upstream: Any,
+    status: int,
+    body: str,
+    kind: type[UpstreamError],
+    *,
+    may_have_run: bool,
 ) -> None:
-    """A cold start is 503 or 504, whatever format says so; every other failure is 502."""
+    """A cold start is known by its text; what lost an answer on its way may have let it run."""
     upstream.script(reply(body.encode(), status, {"retry-after": "3"}, TEXT))
     with pytest.raises(UpstreamError) as caught:
         ask()
     assert type(caught.value) is kind
+    assert caught.value.may_have_run is may_have_run
     assert str(status) in caught.value.message
     assert caught.value.headers == {"retry-after": "3"}
     assert "sso.internal" not in caught.value.message
@@ -140,16 +146,6 @@ def test_redirects_are_not_followed(ask: Any, upstream: Any, status: int) -> Non
         (b"", "application/json", "empty body"),
         (b"all fine", TEXT, "something where JSON was due"),
         (b"[]", "application/json", "no object"),
-        (b"{}", "application/json", "without choices"),
-        (b'{"choices": {}}', "application/json", "without choices"),
-        (b'{"choices": []}', "application/json", "no choices"),
-        (b'{"choices": [3]}', "application/json", "without a message"),
-        (
-            b'{"choices": [{"finish_reason": "content_filter", "content_filter_offsets": {}}]}',
-            "application/json",
-            "content filter acted",
-        ),
-        (b'{"choices": [{"message": {"content": 5}}]}', "application/json", "no text"),
         (b'{"choices": [{"message": {"content": NaN}}]}', "application/json", "JSON was due"),
         (b'{"a":' * 300 + b"1" + b"}" * 300, "application/json", "JSON was due"),
         (b"[" * 5000, "application/json", "JSON was due"),
@@ -158,25 +154,18 @@ def test_redirects_are_not_followed(ask: Any, upstream: Any, status: int) -> Non
 def test_success_that_is_none(
     ask: Any, upstream: Any, body: bytes, content_type: str, said: str
 ) -> None:
-    """Status 200 with anything but a chat completion is one clear error."""
+    """Status 200 with anything but a JSON object is one clear error; the call may have run."""
     upstream.script(reply(body, 200, None, content_type))
     with pytest.raises(UpstreamError, match=said) as caught:
         ask()
-    assert caught.value.status == 502
-
-
-def test_no_content_is_no_answer(ask: Any, upstream: Any) -> None:
-    """Status 202 with an empty object, as an asynchronous endpoint gives, is no completion."""
-    upstream.script(reply(b"{}", 202))
-    with pytest.raises(UpstreamError, match="without choices"):
-        ask()
+    assert (caught.value.status, caught.value.may_have_run) == (502, True)
 
 
 def test_a_long_answer_with_many_brackets_is_read(ask: Any, upstream: Any) -> None:
     """Many small objects, as log probabilities are, are no nesting."""
     choice = {"message": {"content": "ok"}, "logprobs": {"content": [{"t": []}] * 300}}
     upstream.script(reply({"choices": [choice]}))
-    assert ask().text == "ok"
+    assert spoken(ask()) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +193,7 @@ def test_an_error_under_status_200(
 def test_a_null_error_is_none(ask: Any, upstream: Any) -> None:
     """An answer with `error: null` beside its choices is an answer."""
     upstream.script(reply({"error": None, "choices": [{"message": {"content": "ok"}}]}))
-    assert ask().text == "ok"
+    assert spoken(ask()) == "ok"
 
 
 def test_words_are_cut(ask: Any, upstream: Any) -> None:

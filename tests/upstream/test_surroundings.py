@@ -20,7 +20,8 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import ProxyRequest, Upstreams
 from ai_gateway.upstream.surroundings import Surroundings
-from tests.upstream.fake import FakeUpstream, Received, reply
+from tests.upstream.conftest import CHAT
+from tests.upstream.fake import FakeUpstream, Received, reply, spoken
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def tunnel(connection: socket.socket, received: Received) -> bool:
 def ask(ways: Upstreams, url: str, ca_file: str | None = None) -> str:
     """The text that a model at ``url`` answers."""
     model = Model(url=url, model_id="m", ca_file=ca_file)
-    return ways.complete(model, {}, SystemClock().monotonic() + 5).text
+    return spoken(ways.send(model, CHAT, {}, SystemClock().monotonic() + 5))
 
 
 def test_a_forward_proxy_is_used(upstream: FakeUpstream) -> None:
@@ -182,7 +183,7 @@ def test_a_tunnel_through_a_proxy_behind_tls(secure: FakeUpstream, authority: An
     ways = Upstreams(SystemClock(), {"HTTPS_PROXY": secure.origin})
     secure.script(tunnel)
     named = Model(url=secure.url, model_id="m", ca_file=str(authority.ca))
-    assert ways.complete(named, {}, SystemClock().monotonic() + 5).text == "hello"
+    assert spoken(ways.send(named, CHAT, {}, SystemClock().monotonic() + 5)) == "hello"
     assert [got.method for got in secure.requests] == ["CONNECT", "POST"]
     ways.close()
 

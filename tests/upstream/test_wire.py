@@ -18,6 +18,7 @@ from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import ProxyRequest, Upstreams
+from tests.upstream.conftest import CHAT
 from tests.upstream.fake import FakeUpstream, reply, then_close
 
 LINES = st.sampled_from(
@@ -107,9 +108,9 @@ def test_exchanges_are_recorded_and_replayed(
 
     def exchanges(ways: Upstreams) -> list[Any]:
         end = SystemClock().monotonic() + 5
-        answer = ways.complete(model, {"messages": ["a"]}, end)
+        answer = ways.send(model, CHAT, {"messages": ["a"]}, end)
         with pytest.raises(UpstreamError) as caught:
-            ways.complete(model, {"messages": ["b"]}, end)
+            ways.send(model, CHAT, {"messages": ["b"]}, end)
         raw = ways.relay(target, end)
         return [answer.body, answer.headers, caught.value.message, raw.status, raw.body]
 
@@ -129,4 +130,4 @@ def test_an_unrecorded_exchange_is_not_swallowed(tmp_path: Path) -> None:
         vcr.use_cassette(str(tmp_path / "empty.yaml"), record_mode="none"),
         pytest.raises(vcr.errors.CannotOverwriteExistingCassetteException),
     ):
-        ways.complete(model, {}, SystemClock().monotonic() + 5)
+        ways.send(model, CHAT, {}, SystemClock().monotonic() + 5)

@@ -79,6 +79,7 @@ class Service:
             tries=self.tries,
             clock=self.clock,
             random=self.random,
+            limits=self.limits,
         )
         context = Context(
             settings=self.settings,

@@ -70,6 +70,12 @@ class Identity:
         raise Unauthenticated("The API key is not one that this gateway knows.")
 
 
+def permits(route: Route, caller: Caller) -> bool:
+    """Whether ``caller``, who was let in on another route, may call this one too."""
+    accepted = caller.admin or caller.scheme in route.auth or "none" in route.auth
+    return bool(route.auth) and accepted
+
+
 def _text(value: str) -> str:
     """A header's value is a row of bytes, handed on as Latin-1 (PEP 3333); a key is UTF-8."""
     try:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ai_gateway.contract import Event
 from ai_gateway.formats import Format
 from ai_gateway.formats.chat import CHAT
+from ai_gateway.translate.table import Spoken, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,18 @@ class Call:
     model: str | None = None
     format: Format = CHAT
     stream: bool = False
+    #: ``model`` is the name of a route, whose routing is that of the event's route.
+    routed: bool = False
+    #: What ``spoken`` worked out, by dialect; a changed copy of the call begins without.
+    _spoken: dict[str, Spoken] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def spoken(self, dialect: str) -> Spoken:
+        """The call as a model of ``dialect`` takes it, worked out once; raises BadRequest."""
+        found = self._spoken.get(dialect)
+        if found is None:
+            created = int(self.event.received_at)
+            found = self._spoken[dialect] = spoken(self.format, self.body, dialect, created)
+        return found
 
 
 class Chunks(Protocol):

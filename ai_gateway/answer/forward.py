@@ -18,7 +18,6 @@ from ai_gateway.clock import Clock
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.formats import Reading
 from ai_gateway.manifest.model import Manifest
-from ai_gateway.translate.table import spoken
 from ai_gateway.upstream import Upstreams
 
 #: Told once of a stream that is over; what it came to is in the decision.
@@ -52,18 +51,19 @@ class Forward:
 
     def _send(self, call: Call, name: str, choice: Choice, decision: Decision) -> Answer:
         model = self.manifest.models[name]
-        translation, form = spoken(call.format, model.dialect)
-        body = translation.request(call.body) if translation else call.body
-        by = deadline(call.event, self.clock, model.timeout.whole)
+        spoken = call.spoken(model.dialect)
+        form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
         with attempted(name, decision, self.clock) as attempt:
-            reply = self.upstreams.send(model, form.path, body, by, cancel=cancel(call.event))
+            reply = self.upstreams.send(
+                model, form.path, spoken.body, by, cancel=cancel(call.event)
+            )
             attempt.status = reply.status
             said = cast("dict[str, Any]", reply.body)
             reading = form.read(said)
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
         self._said(reading, name, decision)
-        answered = translation.answer(said, call.body) if translation else said
-        answered = {**answered, "model": name}  # which the endpoint calls by another name
+        # The endpoint calls it by another name.
+        answered = {**spoken.answer(said), "model": name}
         decision.digest = digest(strictjson.dumps(answered))
         headers = _explain(name, choice, simulated=reply.simulated)
         return Answer(name, reading.text, answered, reply.status, headers)
@@ -72,18 +72,19 @@ class Forward:
         self, call: Call, name: str, choice: Choice, decision: Decision, ended: Ended
     ) -> Answer:
         model = self.manifest.models[name]
-        translation, form = spoken(call.format, model.dialect)
+        spoken = call.spoken(model.dialect)
+        form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
         if form.reader is None:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
-        body = translation.request(call.body) if translation else call.body
-        by = deadline(call.event, self.clock, model.timeout.whole)
         with attempted(name, decision, self.clock) as attempt:
-            source = self.upstreams.stream(model, form.path, body, by, cancel=cancel(call.event))
+            source = self.upstreams.stream(
+                model, form.path, spoken.body, by, cancel=cancel(call.event)
+            )
             attempt.status = source.status
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
         streamed = Streamed(source, form.reader(), partial(self._ended, name, decision, ended))
         headers = _explain(name, choice, simulated=source.simulated)
-        chunks = Translated(streamed, translation, call.body, name)
+        chunks = Translated(streamed, spoken, name)
         return Answer(name, headers=headers, chunks=chunks)
 
     def _ended(

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from ai_gateway.access.limits import Limits
 from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.forward import Forward
 from ai_gateway.answer.guard import Guard
+from ai_gateway.answer.named import Naming
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.recording import Recorder
 from ai_gateway.answer.relay import Relay
@@ -44,7 +46,9 @@ class Gateway:
         tries: Tries,
         clock: Clock,
         random: Random,
+        limits: Limits,
     ) -> None:
+        self._naming = Naming(manifest, limits)
         self._recorder = Recorder(records, manifest_hash, policies, clock)
         self._guard = Guard(policies)
         self._selection = Selection(manifest, weights, random)
@@ -56,6 +60,7 @@ class Gateway:
 
         A streamed answer is recorded when it ends.
         """
+        call = self._naming.call(call)
         decision = Decision(call.event, call.surface, call.model or None)
         with self._recorder.recorded(decision):
             if call.event.route.target:

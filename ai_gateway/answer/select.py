@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from ai_gateway.answer.call import Call
 from ai_gateway.answer.record import MAX_NAME, Decision
-from ai_gateway.answer.route import SEEDS, Choice, choose, pinned
+from ai_gateway.answer.route import SEEDS, Candidate, Choice, choose, pinned
 from ai_gateway.answer.weights import Weights
-from ai_gateway.errors import UnknownModel
+from ai_gateway.errors import BadRequest, UnknownModel
 from ai_gateway.manifest.model import Manifest, Route
 
 _AUTO = (None, "", "auto")
@@ -29,12 +29,37 @@ class Selection:
         models = self.manifest.candidates(route)
         published = self.weights.current
         decision.weights_id = published.id
-        if call.model not in _AUTO:
+        if call.model not in _AUTO and not call.routed:
             return pinned(_known(call.model, models, route), published.score(call.model))
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
-        scores = {model: published.score(model) for model in models}
-        return choose(models, scores, route.routing, self.random.randrange(SEEDS))
+        # Those that cannot be told what the call says, and why.
+        found = ((model, self._refusal(call, model)) for model in models)
+        refused = {model: error for model, error in found if error}
+        taking = [model for model in models if model not in refused]
+        if not taking:
+            raise refused[models[0]]
+        scores = {model: published.score(model) for model in taking}
+        choice = choose(taking, scores, route.routing, self.random.randrange(SEEDS))
+        if not refused:
+            return choice
+        excluded = (
+            Candidate(model, 0.0, published.score(model), _reason(error, route))
+            for model, error in refused.items()
+        )
+        return replace(choice, candidates=(*choice.candidates, *excluded))
+
+    def _refusal(self, call: Call, model: str) -> BadRequest | None:
+        try:
+            call.spoken(self.manifest.models[model].dialect)
+        except BadRequest as error:
+            return error
+        return None
+
+
+def _reason(error: BadRequest, route: Route) -> str:
+    """For the record; the message may hold what the caller wrote."""
+    return error.message[:200] if route.privacy == "full" else error.code
 
 
 def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:

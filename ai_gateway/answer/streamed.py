@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError
-from ai_gateway.formats import Body, Reader, Reading
-from ai_gateway.translate import Translation
+from ai_gateway.formats import Reader, Reading
+from ai_gateway.translate.table import Spoken
 
 
 class Source(Protocol):
@@ -59,19 +59,14 @@ class Streamed:
 class Translated:
     """A stream in the caller's format, under the gateway's name of the model."""
 
-    def __init__(
-        self, streamed: Streamed, translation: Translation | None, body: Body, model: str
-    ) -> None:
+    def __init__(self, streamed: Streamed, spoken: Spoken, model: str) -> None:
         self._streamed = streamed
-        self._translation = translation
-        self._body = body
+        self._spoken = spoken
         self._model = model
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The events' data."""
-        chunks = iter(self._streamed)
-        translation = self._translation
-        for chunk in translation.stream(chunks, self._body) if translation else chunks:
+        for chunk in self._spoken.stream(self._streamed):
             self._rename(chunk)
             yield chunk
 

@@ -7,6 +7,7 @@ stops the start with a message instead of being accepted and then ignored.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -187,6 +188,14 @@ class Manifest(Closed):
         """The models that ``route`` chooses from."""
         judge = self.judge.model if self.judge else None
         return route.routing.models or tuple(name for name in self.models if name != judge)
+
+    def nameable(self, name: str) -> Route | None:
+        """The route that a call's ``model`` may name: one that declares how its model is chosen."""
+        return next((route for route in self.nameables() if route.name == name), None)
+
+    def nameables(self) -> Iterator[Route]:
+        """Every such route."""
+        return (route for route in self.routes if "routing" in route.model_fields_set)
 
     def secured(self) -> Manifest:
         """With each ``security`` entry applied to the route whose path is its endpoint."""

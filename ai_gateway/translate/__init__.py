@@ -19,7 +19,8 @@ class Translation:
 
     #: The caller's request in the model's format.
     request: Callable[[Body], dict[str, Any]]
-    #: The model's whole answer in the caller's format; the second argument is the caller's request.
-    answer: Callable[[Body, Body], dict[str, Any]]
+    #: The model's whole answer in the caller's format. The second argument is the caller's request,
+    #: the third when it came, in seconds since 1970, for models that do not say.
+    answer: Callable[[Body, Body, int], dict[str, Any]]
     #: The model's stream of event data in the caller's format, chunk by chunk as they come.
-    stream: Callable[[Iterable[Body], Body], Iterator[dict[str, Any]]]
+    stream: Callable[[Iterable[Body], Body, int], Iterator[dict[str, Any]]]

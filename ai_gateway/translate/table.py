@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 from ai_gateway.errors import BadRequest
-from ai_gateway.formats import Format
+from ai_gateway.formats import Body, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.messages import MESSAGES
 from ai_gateway.translate import Translation
@@ -24,11 +26,42 @@ TRANSLATED: Final[dict[tuple[str, str], tuple[Translation, Format]]] = {
 }
 
 
-def spoken(form: Format, dialect: str) -> tuple[Translation | None, Format]:
-    """How a call in ``form`` is put to a model of ``dialect``; raises BadRequest if it is not."""
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A request as a model of one dialect takes it, and the way back of what it answers.
+
+    ``asked`` is the caller's own request, ``created`` when it came, in seconds since 1970.
+    """
+
+    format: Format
+    body: Body
+    asked: Body
+    created: int
+    translation: Translation | None = None
+
+    def answer(self, said: Body) -> Body:
+        """A whole answer in the caller's format."""
+        if self.translation is None:
+            return said
+        return self.translation.answer(said, self.asked, self.created)
+
+    def stream(self, chunks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """A stream's events in the caller's format."""
+        if self.translation is None:
+            return iter(chunks)
+        return self.translation.stream(chunks, self.asked, self.created)
+
+
+def spoken(form: Format, body: Body, dialect: str, created: int) -> Spoken:
+    """How a request in ``form`` is put to a model of ``dialect``.
+
+    Raises BadRequest, which names what the model cannot be told, or the format where it is not
+    translated at all.
+    """
     if form.name in NATIVE.get(dialect, ()):
-        return None, form
+        return Spoken(form, body, body, created)
     found = TRANSLATED.get((form.name, dialect))
     if found is None:
         raise BadRequest(f"This model does not take {form.name} requests.", param="model")
-    return found
+    translation, theirs = found
+    return Spoken(theirs, translation.request(body), body, created, translation)

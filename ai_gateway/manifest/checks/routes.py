@@ -17,6 +17,7 @@ def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
     """Everything that two entries can get wrong between them."""
     yield from _routes(manifest)
     yield from _handlers(manifest)
+    yield from _named(manifest)
     yield from _security(manifest)
 
 
@@ -71,6 +72,19 @@ def _ignored(at: Location, route: Route) -> Iterator[Finding]:
         )
     if route.target and "routing" in route.model_fields_set:
         yield Finding((*at, "routing"), "routing and a target", "one of them")
+
+
+def _named(manifest: Manifest) -> Iterator[Finding]:
+    """A call's ``model`` is a model's name, a route's or ``auto``: it must be one of them only."""
+    if "auto" in manifest.models:
+        yield Finding(("models", "auto"), "auto", "another name: this one lets the routing choose")
+    for index, route in enumerate(manifest.routes):
+        if "routing" in route.model_fields_set and route.name in ("auto", *manifest.models):
+            yield Finding(
+                ("routes", index, "name"),
+                route.name,
+                "a name that no model has: a request may name this route in place of a model",
+            )
 
 
 def _function(at: Location, spec: str) -> Iterator[Finding]:

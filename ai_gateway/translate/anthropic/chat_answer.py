@@ -14,25 +14,29 @@ Block = Mapping[str, Any]
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def answer(body: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - as Translation
+def answer(
+    body: Mapping[str, Any],
+    request: Mapping[str, Any],  # noqa: ARG001 - as Translation
+    created: int = 0,
+) -> dict[str, Any]:
     """``body`` for a caller of chat completions; raises UpstreamError for what is no answer."""
     messages.read(body)
     said = message(body["content"]) | {"refusal": refusal(body)}
     choice = {"index": 0, "message": said, "logprobs": None, **words.finish_reason(body)}
     return {
-        **head(body, "chat.completion"),
+        **head(body, "chat.completion", created),
         "choices": [choice],
         "usage": words.to_chat_usage(body.get("usage")),
     }
 
 
-def head(body: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def head(body: Mapping[str, Any], kind: str, created: int) -> dict[str, Any]:
     """What a completion or chunk has beside its choices; a Messages answer knows no time."""
     identity, model = body.get("id"), body.get("model")
     return {
         "id": identity if isinstance(identity, str) else "",
         "object": kind,
-        "created": 0,
+        "created": created,
         "model": model if isinstance(model, str) else "",
     }
 

@@ -12,10 +12,13 @@ from ai_gateway.translate.anthropic import chat_answer, reasoning, words
 Chunk = dict[str, Any]
 
 
-def stream(events: Iterable[Mapping[str, Any]], request: Mapping[str, Any]) -> Iterator[Chunk]:
+def stream(
+    events: Iterable[Mapping[str, Any]], request: Mapping[str, Any], created: int = 0
+) -> Iterator[Chunk]:
     """The chunks of ``events``; raises UpstreamError for an error, or an end without its event."""
     options = request.get("stream_options")
-    chunks = _Chunks(usage=isinstance(options, Mapping) and options.get("include_usage") is True)
+    usage = isinstance(options, Mapping) and options.get("include_usage") is True
+    chunks = _Chunks(created, usage=usage)
     for event in events:
         yield from chunks.add(event)
         if event.get("type") == "message_stop":
@@ -26,7 +29,8 @@ def stream(events: Iterable[Mapping[str, Any]], request: Mapping[str, Any]) -> I
 class _Chunks:
     """Where the stream stands."""
 
-    def __init__(self, *, usage: bool) -> None:
+    def __init__(self, created: int, *, usage: bool) -> None:
+        self._created = created
         self._include = usage
         self._head: Chunk | None = None
         self._usage: dict[str, Any] = {}
@@ -64,7 +68,7 @@ class _Chunks:
                 yield from self._end()
 
     def _start(self, message: Mapping[str, Any]) -> Chunk:
-        self._head = chat_answer.head(message, "chat.completion.chunk")
+        self._head = chat_answer.head(message, "chat.completion.chunk", self._created)
         self._count(message.get("usage"))
         return self._chunk({"role": "assistant", "content": ""})
 

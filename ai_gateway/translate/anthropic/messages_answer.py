@@ -12,7 +12,11 @@ from ai_gateway.translate.anthropic import reasoning, words
 Block = dict[str, Any]
 
 
-def answer(body: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+def answer(
+    body: Mapping[str, Any],
+    request: Mapping[str, Any],
+    created: int = 0,  # noqa: ARG001 - the Messages API has no times
+) -> dict[str, Any]:
     """``body`` for the caller of ``request``; raises UpstreamError for what is no answer."""
     chat.read(body)
     choice = body["choices"][0]

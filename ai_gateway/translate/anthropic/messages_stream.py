@@ -23,7 +23,11 @@ _THINKING: Key = ("thinking", 0)
 _REDACTED: Key = ("redacted_thinking", 0)
 
 
-def stream(chunks: Iterable[Mapping[str, Any]], request: Mapping[str, Any]) -> Iterator[Event]:
+def stream(
+    chunks: Iterable[Mapping[str, Any]],
+    request: Mapping[str, Any],
+    created: int = 0,  # noqa: ARG001 - the Messages API has no times
+) -> Iterator[Event]:
     """The events of ``chunks``; raises UpstreamError for an error, or an end without a reason."""
     events = _Events(hidden=messages_answer.hidden(request))
     for chunk in chunks:

@@ -12,13 +12,13 @@ from ai_gateway.translate.responses.response import objects
 from ai_gateway.translate.responses.stream import stream
 
 
-def answer(body: Body, request: Body) -> dict[str, Any]:
+def answer(body: Body, request: Body, created: int = 0) -> dict[str, Any]:
     """The Response to ``request`` that ``body`` is; raises UpstreamError where there is none."""
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UpstreamError("The model answered without choices.")
     chunk = {**body, "choices": [_choice(choices[0])]}
-    last = deque(stream([chunk], request), maxlen=1).pop()
+    last = deque(stream([chunk], request, created), maxlen=1).pop()
     response: dict[str, Any] = last["response"]
     return response
 

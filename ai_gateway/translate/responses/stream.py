@@ -21,13 +21,13 @@ from ai_gateway.translate.responses.response import (
 )
 
 
-def stream(chunks: Iterable[Body], request: Body) -> Iterator[dict[str, Any]]:
+def stream(chunks: Iterable[Body], request: Body, created: int = 0) -> Iterator[dict[str, Any]]:
     """The events of ``chunks``, each as soon as it can be said; ``type`` names the event.
 
     Whatever breaks off, a stream that just stops too, is raised; after the first event a
     ``response.failed`` tells the caller of it before.
     """
-    events = _Events(request)
+    events = _Events(request, created)
     try:
         for chunk in chunks:
             yield from events.add(chunk)
@@ -38,8 +38,9 @@ def stream(chunks: Iterable[Body], request: Body) -> Iterator[dict[str, Any]]:
 
 
 class _Events:
-    def __init__(self, request: Body) -> None:
+    def __init__(self, request: Body, created: int) -> None:
         self._request = request
+        self._created = created
         self._first: dict[str, Any] = {}
         self._shared = ""
         self._sent = 0
@@ -62,7 +63,8 @@ class _Events:
     def _choice(self, chunk: Body, choice: Body) -> Iterator[Event]:
         if not self._first:
             # Not the first chunk of all: a provider's own notes come before, without an id.
-            self._first = {"choices": [], **chunk}
+            created = chunk.get("created") or self._created
+            self._first = {"choices": [], **chunk, "created": created}
             self._shared = suffix(self._request, chunk)
             yield self._response_event("response.created", status="in_progress")
             yield self._response_event("response.in_progress", status="in_progress")

@@ -1,0 +1,68 @@
+"""A call whose ``model`` is a route's name: that route's models, under the rules of both routes.
+
+How models are chosen and tried is the named route's; no rule of either is weakened by it: the
+guardrails are the union, the privacy is the stricter one, the time the shorter one, the limits of
+both are taken, and who may not call the named route may not name it either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, get_args
+
+from ai_gateway.access.identity import permits
+from ai_gateway.access.limits import Limits
+from ai_gateway.answer.call import Call
+from ai_gateway.errors import Forbidden
+from ai_gateway.manifest.model import Manifest, Privacy, Route
+
+#: What a named route brings as it is.
+BROUGHT: Final = ("routing", "retries", "fallback")
+#: What both say together.
+JOINED: Final = ("guardrails", "privacy", "timeout")
+
+_STRICTER: Final = get_args(Privacy).index
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Looks up the routes of one bundle."""
+
+    manifest: Manifest
+    limits: Limits
+
+    def call(self, call: Call) -> Call:
+        """``call`` on the two routes' rules where it names a route; otherwise as it is.
+
+        Raises Forbidden or RateLimited, as calling the named route itself would.
+        """
+        name, called = call.model, call.event.route
+        if not name or name in self.manifest.models:
+            return call
+        route = self.manifest.nameable(name)
+        if route is None:
+            return call
+        caller = call.event.caller
+        if not permits(route, caller):
+            raise Forbidden(f"Route {route.name} is not one that this caller may call.")
+        if route.rate_limit and route.name != called.name:
+            self.limits.take(route.name, caller.id, route.rate_limit)
+        return replace(call, event=replace(call.event, route=both(called, route)), routed=True)
+
+
+def both(called: Route, named: Route) -> Route:
+    """``called``, with the choice of ``named``, and as strict as each of them."""
+    mine, its = called.guardrails, named.guardrails
+    times = [time for time in (called.timeout, named.timeout) if time is not None]
+    return called.model_copy(
+        update={
+            **{name: getattr(named, name) for name in BROUGHT},
+            "guardrails": None if None in (mine, its) else _union(mine or (), its or ()),
+            "privacy": max(called.privacy, named.privacy, key=_STRICTER),
+            "timeout": min(times, default=None),
+        }
+    )
+
+
+def _union(mine: tuple[str, ...], its: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*mine, *its)))

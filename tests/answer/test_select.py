@@ -1,0 +1,75 @@
+"""Who can be told what a call says is chosen from, and nobody else."""
+
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from ai_gateway.answer.call import Call
+from ai_gateway.answer.record import Decision
+from ai_gateway.answer.select import Selection
+from ai_gateway.answer.weights import Publication
+from ai_gateway.contract import Event
+from ai_gateway.errors import BadRequest
+from ai_gateway.formats import Format
+from ai_gateway.formats.chat import CHAT
+from ai_gateway.formats.completions import COMPLETIONS
+from ai_gateway.manifest.model import Manifest, Route
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+def selection(**dialects: str) -> Selection:
+    """Over models of these dialects."""
+    models = {
+        name: {"url": "https://a.example/v1", "model_id": name, "dialect": dialect}
+        for name, dialect in dialects.items()
+    }
+    manifest = Manifest.model_validate({"models": models})
+    return Selection(manifest, SimpleNamespace(current=Publication()), Random(1))
+
+
+def call(body: dict, form: Format = CHAT, **route) -> Call:
+    """On a route of these rules."""
+    event = Event("1" * 32, Route(path="/a", **route), "POST", "/a", 1700000000.5)
+    return Call(event, "chat", body, model="auto", format=form)
+
+
+def choice(selection: Selection, asked: Call):
+    """What is chosen for ``asked``."""
+    return selection.choice(asked, Decision(asked.event))
+
+
+def test_a_model_that_cannot_be_told_is_excluded() -> None:
+    """Its reason is recorded, the others' probabilities are those of a draw among them alone."""
+    asked = call({"messages": MESSAGES, "seed": 1}, routing={"policy": "weighted"})
+    found = choice(selection(a="openai", b="anthropic", c="openai"), asked)
+    told = {candidate.model: candidate for candidate in found.candidates}
+    assert [told[name].probability for name in "acb"] == [0.5, 0.5, 0.0]
+    assert told["b"].excluded == "seed: an Anthropic model has nothing that this could become."
+    assert (told["a"].excluded, found.propensity) == (None, 0.5)
+    assert found.chosen in "ac"
+
+
+def test_a_reason_holds_nothing_of_the_caller_where_he_is_private() -> None:
+    """Where texts are not recorded, neither is what a refusal says of them."""
+    asked = call({"messages": MESSAGES, "psst": 1}, privacy="none")
+    found = choice(selection(a="openai", b="anthropic"), asked)
+    assert found.candidates[1].excluded == "invalid_request"
+
+
+def test_where_no_model_can_be_told_the_caller_learns_why() -> None:
+    """The refusal is that of the first candidate, and names the field."""
+    with pytest.raises(BadRequest, match="seed") as caught:
+        choice(selection(b="anthropic"), call({"messages": MESSAGES, "seed": 1}))
+    assert caught.value.param == "seed"
+    with pytest.raises(BadRequest, match="completions"):
+        choice(selection(b="anthropic"), call({"prompt": "a"}, COMPLETIONS))
+
+
+def test_a_request_is_translated_once() -> None:
+    """What was worked out for the choice is what is sent, with the time when it came."""
+    asked = call({"messages": MESSAGES})
+    found = asked.spoken("anthropic")
+    assert asked.spoken("anthropic") is found
+    assert (found.body["max_tokens"], found.created) == (4096, 1700000000)

@@ -13,6 +13,7 @@ from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
+from ai_gateway.cost.prices import Library
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
@@ -51,6 +52,7 @@ class Service:
     weights: Weights = field(init=False)
     upstreams: Upstreams = field(init=False)
     tries: Tries = field(init=False)
+    prices: Library = field(init=False)
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     state: BundleState = field(default_factory=BundleState)
@@ -62,6 +64,7 @@ class Service:
         self.weights = Weights(self.records)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
         self.tries = Tries(Circuits(self.clock), self.clock, self.random)
+        self.prices = Library(self.clock)
         self.limits = Limits(self.clock)
         self.metrics = Metrics()
 
@@ -69,6 +72,9 @@ class Service:
         """What serves requests by ``bundle``."""
         if not bundle.policies.names:
             log.warning("the bundle has no guardrail policy: every text passes")
+        for model in bundle.manifest.models.values():
+            if model.price is None:  # loading them takes longer than a request may
+                self.prices.known(model.url, model.model_id)
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,
@@ -77,6 +83,7 @@ class Service:
             weights=self.weights,
             upstreams=self.upstreams,
             tries=self.tries,
+            prices=self.prices,
             clock=self.clock,
             random=self.random,
             limits=self.limits,

@@ -15,6 +15,9 @@ from ai_gateway.answer.route import Choice
 from ai_gateway.answer.streamed import Streamed, Translated
 from ai_gateway.answer.tries import Tries
 from ai_gateway.clock import Clock
+from ai_gateway.cost.charge import charge
+from ai_gateway.cost.estimate import complete
+from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.formats import Reading
 from ai_gateway.manifest.model import Manifest
@@ -31,6 +34,7 @@ class Forward:
     manifest: Manifest
     upstreams: Upstreams
     tries: Tries
+    prices: Library
     clock: Clock
 
     def whole(self, call: Call, choice: Choice, decision: Decision) -> Answer:
@@ -61,7 +65,7 @@ class Forward:
             said = cast("dict[str, Any]", reply.body)
             reading = form.read(said)
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
-        self._said(reading, name, decision)
+        self._said(call, reading, name, decision)
         # The endpoint calls it by another name.
         answered = {**spoken.answer(said), "model": name}
         decision.digest = digest(strictjson.dumps(answered))
@@ -82,21 +86,24 @@ class Forward:
             )
             attempt.status = source.status
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
-        streamed = Streamed(source, form.reader(), partial(self._ended, name, decision, ended))
+        over = partial(self._ended, call=call, name=name, decision=decision, ended=ended)
+        streamed = Streamed(source, form.reader(), over)
         headers = _explain(name, choice, simulated=source.simulated)
         chunks = Translated(streamed, spoken, name)
         return Answer(name, headers=headers, chunks=chunks)
 
     def _ended(
         self,
+        reading: Reading,
+        error: GatewayError | None,
+        *,
+        call: Call,
         name: str,
         decision: Decision,
         ended: Ended,
-        reading: Reading,
-        error: GatewayError | None,
     ) -> None:
         """A stream is over: by itself, by a failure, or because the caller left."""
-        self._said(reading, name, decision)
+        self._said(call, reading, name, decision, broken=error is not None)
         attempt = decision.attempts[-1]
         attempt.latency_ms = (self.clock.monotonic() - attempt.started) * 1000
         if error:
@@ -104,10 +111,15 @@ class Forward:
             decision.status = error.status
         ended(decision)
 
-    def _said(self, reading: Reading, name: str, decision: Decision) -> None:
+    def _said(
+        self, call: Call, reading: Reading, name: str, decision: Decision, *, broken: bool = False
+    ) -> None:
         decision.served, decision.output = name, reading.text
-        decision.usage, decision.finish_reason = reading.usage, reading.finish_reason
-        decision.price = self.manifest.models[name].price
+        decision.finish_reason = reading.finish_reason
+        decision.usage = complete(call.format, call.body, reading, broken=broken)
+        model = self.manifest.models[name]
+        public = partial(self.prices.rates, model.url, model.model_id)
+        decision.charge = charge(decision.usage, model.price, public)
 
 
 def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
+from ai_gateway.cost.prices import Library
 from ai_gateway.errors import GatewayError
 from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest
@@ -44,6 +45,7 @@ class Gateway:
         weights: Weights,
         upstreams: Upstreams,
         tries: Tries,
+        prices: Library,
         clock: Clock,
         random: Random,
         limits: Limits,
@@ -52,7 +54,7 @@ class Gateway:
         self._recorder = Recorder(records, manifest_hash, policies, clock)
         self._guard = Guard(policies)
         self._selection = Selection(manifest, weights, random)
-        self._forward = Forward(manifest, upstreams, tries, clock)
+        self._forward = Forward(manifest, upstreams, tries, prices, clock)
         self._relay = Relay(manifest, self._guard, upstreams, clock)
 
     def answer(self, call: Call) -> Answer:

@@ -10,9 +10,9 @@ from typing import Any
 from ai_gateway import __version__, strictjson
 from ai_gateway.answer.route import Choice
 from ai_gateway.contract import Event
+from ai_gateway.cost.charge import Charge
 from ai_gateway.formats import Usage
 from ai_gateway.guardrails.engine import Verdict
-from ai_gateway.manifest.model import Price
 
 #: Of a model that a caller named: what is no name of ours is no place for a text either.
 MAX_NAME = 64
@@ -47,7 +47,7 @@ class Decision:
     served: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
-    price: Price | None = None
+    charge: Charge | None = None
     first_byte_ms: float | None = None
     finish_reason: str | None = None
     digest: str | None = None
@@ -171,14 +171,10 @@ def _usage(decision: Decision) -> dict[str, Any]:
         "cached_tokens": usage.cached,
         "reasoning_tokens": usage.reasoning,
         "usage": strictjson.dumps(usage.raw).decode(),
-        "cost": cost(decision.price, usage) if decision.price else None,
+        **(_cost(decision.charge) if decision.charge else {}),
     }
 
 
-def cost(price: Price, usage: Usage) -> float:
-    """Money for ``usage``; cached input is part of the input tokens, at its own price."""
-    cached = usage.cached or 0
-    fresh = max(0, (usage.input or 0) - cached)
-    cached_price = price.input if price.cached is None else price.cached
-    output = (usage.output or 0) * price.output
-    return (fresh * price.input + cached * cached_price + output) / 1e6
+def _cost(charge: Charge) -> dict[str, Any]:
+    price = strictjson.dumps(charge.price).decode()
+    return {"price": price, "cost": float(charge.amount)}

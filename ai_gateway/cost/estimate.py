@@ -8,13 +8,25 @@ than English differ more; images and tools are not counted at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ai_gateway.formats import Usage
+from ai_gateway.formats import Body, Format, Reading, Usage
 
 _BYTES, _MESSAGE, _FRAME = 4, 4, 3
 _MARK: Final = "estimated"
+
+
+def complete(form: Format, body: Body, reading: Reading, *, broken: bool = False) -> Usage:
+    """The usage of an answer to ``body``; what a generated answer's lacks is estimated.
+
+    ``broken``: it ended early, unless its end was read: what is counted then is all of it.
+    """
+    usage, broken = reading.usage, broken and reading.finish_reason is None
+    if form.reader is None or not (broken or usage.input is None or usage.output is None):
+        return usage
+    texts = _once(text.text for text in form.texts(body))
+    return estimate(usage, texts, reading.text, broken=broken)
 
 
 def estimate(usage: Usage, texts: Sequence[str], answer: str, *, broken: bool = False) -> Usage:
@@ -44,6 +56,19 @@ def estimate(usage: Usage, texts: Sequence[str], answer: str, *, broken: bool = 
 def is_estimate(raw: Mapping[str, Any] | None) -> bool:
     """Whether a count in ``raw`` is the gateway's guess."""
     return raw is not None and raw.get(_MARK) is True
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    """The texts of a request but for those that only put the ones before them together."""
+    kept: list[str] = []
+    for text in texts:
+        size, pieces = 0, 0
+        while pieces < len(kept) and size < len(text):
+            pieces += 1
+            size += len(kept[-pieces])
+        if pieces < 2 or "".join(kept[-pieces:]) != text:  # noqa: PLR2004 - a whole has parts
+            kept.append(text)
+    return kept
 
 
 def _tokens(text: str) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from threading import Lock
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cachetools import TTLCache
 
@@ -18,6 +20,7 @@ from ai_gateway.cost.declared import Price
 from ai_gateway.cost.tokens import Tokens
 
 _SOURCE: Final = "manifest"
+_UNKNOWN: Final = None, ""
 _KEPT = 60.0  # seconds: some providers' prices change with the time of day
 
 
@@ -35,7 +38,8 @@ class Rates:
     #: ``manifest``, or the library with its version.
     source: str = _SOURCE
 
-    def stored(self) -> dict[str, str]:
+    @lru_cache(maxsize=1000)  # noqa: B019 - a handful of rates, each asked for at every request
+    def stored(self) -> Mapping[str, str]:
         """As a record holds it, from which the cost can be worked out again."""
         return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
@@ -108,15 +112,13 @@ class Library:
         self._clock = clock
         self._package = package
         self._lock = Lock()
-        self._known: TTLCache[tuple[str, str], Any] = TTLCache(1000, _KEPT, clock.monotonic)
+        self._known = TTLCache[tuple[str, str], tuple[Any, str]](1000, _KEPT, clock.monotonic)
 
     def rates(self, url: str, model_id: str, counted: Tokens) -> Rates | None:
         """The rates now, by the tier that so many input tokens fall into."""
-        with self._lock:
-            key = url, model_id
-            if key not in self._known:
-                self._known[key] = self._look_up(url, model_id)
-            found, source = self._known[key]
+        found, source = self._of(url, model_id) if _may_be_public(url) else _UNKNOWN
+        if found is None:
+            return None
         prices = {
             ours: amount
             for ours, theirs in self._NAMES.items()
@@ -127,12 +129,26 @@ class Library:
         free = Decimal(0)  # an embeddings model has no price of output, for it has no output
         return _filled({"input": free, "output": free, **prices}, source)
 
+    def known(self, url: str, model_id: str) -> bool:
+        """Whether there is a public price; asked at start, it loads the package before a request.
+
+        Where every model is priced, or stands at an address that no provider has, it is not loaded.
+        """
+        return _may_be_public(url) and self._of(url, model_id)[0] is not None
+
+    def _of(self, url: str, model_id: str) -> tuple[Any, str]:
+        with self._lock:
+            key = url, model_id
+            if key not in self._known:
+                self._known[key] = self._look_up(url, model_id)
+            return self._known[key]
+
     def _look_up(self, url: str, model_id: str) -> tuple[Any, str]:
         """The package's own prices of the model; None where it knows none."""
         try:
             package = importlib.import_module(self._package)
         except ImportError:
-            return None, ""
+            return _UNKNOWN
         now = dt.datetime.fromtimestamp(self._clock.now(), dt.timezone.utc)
         try:
             found = package.calc_price(
@@ -142,8 +158,19 @@ class Library:
                 genai_request_timestamp=now,
             )
         except LookupError:
-            return None, ""
+            return _UNKNOWN
         return found.model_price, f"genai-prices {package.__version__}"
+
+
+@lru_cache(maxsize=1000)
+def _may_be_public(url: str) -> bool:
+    """Whether its host has a name of the open internet: no address in numbers, no bare name."""
+    host = urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host
+    return False
 
 
 def _amount(price: Any, counted: int) -> Decimal | None:

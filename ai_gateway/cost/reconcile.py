@@ -1,26 +1,31 @@
-"""Every recorded cost, worked out again from the stored raw usage and the stored rates."""
+"""Every recorded cost, worked out again from the stored raw usage and the stored price.
+
+``python -m ai_gateway.cost.reconcile`` does so for the records in ``GATEWAY_DATA``, prints what
+came of it as JSON, and exits with 1 where a cost is not what its row says that it follows from.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import math
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
 
-from ai_gateway.cost.charge import again, cost
+from ai_gateway import strictjson
+from ai_gateway.clock import SystemClock
+from ai_gateway.cost.charge import again
 from ai_gateway.cost.estimate import is_estimate
-from ai_gateway.cost.prices import Rates
-from ai_gateway.cost.tokens import Tokens, tokens
+from ai_gateway.cost.tokens import tokens
 from ai_gateway.formats import Usage
+from ai_gateway.records import Records
+from ai_gateway.settings import Settings
 
+#: What is read of a row.
+COLUMNS: Final = ("request_id", "served", "selection", "usage", "price", "cost")
 _SHOWN = 100  # drifting rows that are named; all are counted
-#: A double's own rounding: rows of older versions were worked out in floating point.
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-12
-
-#: The rates of a model by its name, for rows that hold none: today's, not that day's.
-RatesOf = Callable[[str, Tokens], "Rates | None"]
 
 
 @dataclass(slots=True)
@@ -52,13 +57,18 @@ class Report:
     uncounted: int = 0
     #: Rows with a usage and no price.
     unpriced: int = 0
-    #: Of those checked: by today's price, since the row holds none; and of estimated tokens.
-    undated: int = 0
+    #: Rows whose tokens are an estimate.
     estimated: int = 0
     drifting: int = 0
     #: The first hundred of those.
     drifts: list[Drift] = field(default_factory=list)
     models: defaultdict[str, Total] = field(default_factory=lambda: defaultdict(Total))
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        found["models"] = {model: asdict(total) for model, total in sorted(self.models.items())}
+        return found | {"drifts": [asdict(drift) for drift in self.drifts]}
 
     @property
     def ok(self) -> bool:
@@ -73,35 +83,53 @@ class Report:
         total.rows += 1
         total.recorded += recorded or 0.0
         total.recomputed += recomputed or 0.0
-        if not _same(recorded, recomputed):
+        if recorded != recomputed:
             self.drifting += 1
             if len(self.drifts) < _SHOWN:
                 self.drifts.append(Drift(str(row["request_id"]), model, recorded, recomputed))
 
 
-def recompute(rows: Iterable[Mapping[str, Any]], rates_of: RatesOf) -> Report:
+def main(arguments: Sequence[str] | None = None, settings: Settings | None = None) -> int:
+    """The command."""
+    argparse.ArgumentParser(
+        "python -m ai_gateway.cost.reconcile",
+        description="Work every cost in GATEWAY_DATA out again from its raw usage and price.",
+    ).parse_args(arguments)
+    settings = settings or Settings.read()
+    records = Records.open(settings.data, settings.wal, SystemClock(), background=False)
+    with records:
+        report = recompute(records.rows("requests", COLUMNS))
+    sys.stdout.write(strictjson.dumps(report.summary()).decode() + "\n")
+    return 0 if report.ok else 1
+
+
+def recompute(rows: Iterable[Mapping[str, Any]]) -> Report:
     """The report on ``rows`` of the requests table, read one by one.
 
-    Of each row it reads ``request_id``, ``served``, ``selection``, ``usage`` (the raw usage as
-    JSON), ``cost`` and, where the table has it, ``price`` (that of its ``Charge``, as JSON).
+    Of each row it reads ``COLUMNS``: ``usage`` is the raw usage, ``price`` that of its ``Charge``,
+    both as JSON.
     """
     report = Report()
     for row in rows:
         report.rows += 1
         if row.get("served") is not None:
-            _check(row, rates_of, report)
+            _check(row, report)
     return report
 
 
-def _check(row: Mapping[str, Any], rates_of: RatesOf, report: Report) -> None:
+def _check(row: Mapping[str, Any], report: Report) -> None:
     raw, stored = _object(row.get("usage")), _object(row.get("price"))
     report.estimated += is_estimate(raw)
     if row.get("selection") == "cache":
         report.add(row, 0.0)  # what a cache answers costs nothing, whatever the answer once cost
     elif stored is not None:
         report.add(row, _again(raw, stored))
+    elif row.get("cost") is not None:
+        report.add(row, None)  # nothing says what it follows from
+    elif tokens(Usage(raw=raw)) is None:
+        report.uncounted += 1
     else:
-        _check_undated(row, raw, rates_of, report)
+        report.unpriced += 1
 
 
 def _again(raw: Mapping[str, Any] | None, stored: Mapping[str, Any]) -> float | None:
@@ -112,21 +140,6 @@ def _again(raw: Mapping[str, Any] | None, stored: Mapping[str, Any]) -> float | 
     return None if amount is None else float(amount)
 
 
-def _check_undated(
-    row: Mapping[str, Any], raw: Mapping[str, Any] | None, rates_of: RatesOf, report: Report
-) -> None:
-    counted = tokens(Usage(raw=raw))
-    if counted is None:
-        report.uncounted += 1
-        return
-    rates = rates_of(str(row["served"]), counted)
-    if rates is None or row.get("cost") is None:
-        report.unpriced += 1  # then or now
-        return
-    report.undated += 1
-    report.add(row, float(cost(counted, rates)))
-
-
 def _object(text: object) -> dict[str, Any] | None:
     try:
         value = json.loads(text) if isinstance(text, str) else None
@@ -135,7 +148,5 @@ def _object(text: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _same(recorded: float | None, recomputed: float | None) -> bool:
-    if recorded is None or recomputed is None:
-        return recorded is recomputed
-    return math.isclose(recorded, recomputed, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -73,21 +73,22 @@ def _of_messages(raw: Raw) -> bool:
 
 def _chat(raw: Raw) -> Tokens:
     details = raw.get("prompt_tokens_details")
-    prompt, completion = (
-        _first(count(raw, name)) for name in ("prompt_tokens", "completion_tokens")
+    prompt = count(raw, "prompt_tokens") or 0
+    completion = count(raw, "completion_tokens") or 0
+    cached = (
+        count(details, "cached_tokens")
+        or count(raw, "prompt_cache_hit_tokens")  # DeepSeek
+        or count(raw, "cache_read_input_tokens")  # Databricks
+        or 0
     )
-    cached = _first(
-        count(details, "cached_tokens"),
-        count(raw, "prompt_cache_hit_tokens"),  # DeepSeek
-        count(raw, "cache_read_input_tokens"),  # Databricks
+    written = (
+        count(details, "cache_write_tokens")  # OpenRouter
+        or count(details, "cache_creation_tokens")
+        or count(raw, "cache_creation_input_tokens")
+        or 0
     )
-    written = _first(
-        count(details, "cache_write_tokens"),  # OpenRouter
-        count(details, "cache_creation_tokens"),
-        count(raw, "cache_creation_input_tokens"),
-    )
-    reasoning = _first(count(raw.get("completion_tokens_details"), "reasoning_tokens"))
-    beyond = _first(count(raw, "total_tokens")) - prompt - completion
+    reasoning = count(raw.get("completion_tokens_details"), "reasoning_tokens") or 0
+    beyond = (count(raw, "total_tokens") or 0) - prompt - completion
     if reasoning and beyond == reasoning:  # xAI counts it outside the completion
         completion += reasoning
     elif beyond > 0 and beyond == cached + written:

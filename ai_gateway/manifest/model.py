@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ai_gateway.cost.declared import Price
 from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
 from ai_gateway.resilience.declared import Breaker, ColdStart, Fallback, Retries
 
@@ -55,14 +56,6 @@ class Credentials(Closed):
         return {**value, "token": None, "token_file": re.sub("^file:(//(?=/))?", "", text)}
 
 
-class Price(Closed):
-    """Money per million tokens."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = Field(None, ge=0, description="Of cached input; as `input` if left out.")
-
-
 class Timeout(Closed):
     """How long an upstream may take: to connect, to its first byte, and for the whole."""
 
@@ -78,7 +71,9 @@ class Model(Closed):
     model_id: str = Field(min_length=1, description="What the endpoint itself calls the model.")
     credentials: Credentials = Credentials()
     dialect: Literal["openai", "anthropic", "oip"] = "openai"
-    price: Price | None = None
+    price: Price | None = Field(
+        None, description="Its provider's public one, where it is known, if left out."
+    )
     max_output_tokens: int | None = Field(None, ge=1)
     timeout: Timeout = Timeout()
     max_connections: int = Field(1000, ge=1, le=10000)

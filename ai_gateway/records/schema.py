@@ -90,8 +90,9 @@ REQUESTS = pa.schema(
         ("output_tokens", pa.int64()),
         ("cached_tokens", pa.int64()),
         ("reasoning_tokens", pa.int64()),
-        ("usage", pa.string()),  # the upstream's own, as JSON
-        ("cost", pa.float64()),
+        ("usage", pa.string()),  # the upstream's own, as JSON; ``estimated`` in it marks a guess
+        ("price", pa.string()),  # what ``cost`` follows from, as JSON; null without one
+        ("cost", pa.float64()),  # 0 where a cache answered
         ("time_to_first_token_ms", pa.float64()),
         ("latency_ms", pa.float64()),
         ("overhead_ms", pa.float64()),  # latency less the time spent waiting on upstreams

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
 from threading import Event, Lock, Thread
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: The share of ``move_every`` after which a move starts, so that it ends in time.
 _EARLY = 0.8
+_DAY = 86400.0  # seconds
+_BATCH = 10_000  # rows
 
 
 class Records:
@@ -180,6 +183,19 @@ class Records:
         or ``("surface", "not in", ["judge", "proxy"])``; a null equals None.
         """
         return self._reader.scan(table, columns, since, until, where)
+
+    def rows(self, table: Table, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Every row, each once, oldest date first: for what may be larger than the memory.
+
+        A date is read at a time, and made to rows in parts.
+        """
+        from ai_gateway.records.encoding import to_rows
+
+        for date in self._reader.dates(table):
+            start = datetime.fromisoformat(date).replace(tzinfo=timezone.utc).timestamp()
+            found = self.scan(table, columns, start, start + _DAY)
+            for batch in found.to_batches(max_chunksize=_BATCH):
+                yield from to_rows(found.from_batches([batch]))
 
     def newest(
         self,

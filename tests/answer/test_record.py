@@ -4,8 +4,10 @@ import pytest
 
 from ai_gateway.answer.record import Decision, row
 from ai_gateway.contract import Event
+from ai_gateway.cost.charge import charge
+from ai_gateway.cost.declared import Price
 from ai_gateway.formats.chat import usage as counted
-from ai_gateway.manifest.model import Price, Route
+from ai_gateway.manifest.model import Route
 
 EVENT = Event("0" * 32, Route(path="/inference"), "POST", "/inference", 0.0)
 
@@ -19,7 +21,8 @@ def written(**known) -> dict:
 def test_tokens_that_cannot_be_are_not_counted(claimed) -> None:
     """A count beyond 64 bits, below 0 or of another type is unknown, and the row can be stored."""
     usage = {"prompt_tokens": claimed, "completion_tokens": 2, "prompt_tokens_details": claimed}
-    found = written(usage=counted(usage), price=Price(input=1, output=3))
+    read = counted(usage)
+    found = written(usage=read, charge=charge(read, Price(input=1, output=3), None))
     assert (found["input_tokens"], found["output_tokens"], found["cached_tokens"]) == (
         None,
         2,

@@ -58,6 +58,7 @@ def test_an_embeddings_model_has_no_price_of_output(library) -> None:
     [
         ("https://ml-1234.cloudera.site/namespaces/serving/endpoints/llama/v1", "gpt-4o"),
         ("http://127.0.0.1:8000/v1", "gpt-4o"),
+        ("https://models.example/v1", "gpt-4o"),
         (OPENAI, "no-such-model"),
     ],
 )
@@ -88,3 +89,23 @@ def test_a_look_up_is_kept_for_a_minute() -> None:
     clock.sleep(61)
     counting.rates(OPENAI, "gpt-4o", SOME)
     assert len(asked) == 2
+
+
+def test_what_may_be_public_is_looked_up_before_a_request(library) -> None:
+    """Nothing is for an address in numbers, or a name of somebody's own network."""
+    assert library.known(OPENAI, "gpt-4o")
+    assert not library.known(OPENAI, "no-such-model")
+    private = Library(SystemClock())
+    for url in ("http://10.0.0.7:8000/v1", "http://[::1]/v1", "http://vllm:8000/v1"):
+        assert not private.known(url, "gpt-4o")
+    assert not private._known
+
+
+def test_a_model_that_is_not_priced_by_tokens_has_no_price() -> None:
+    """One that is paid by the image is not free."""
+
+    class ByImage(Library):
+        def _look_up(self, url, model_id):
+            return object(), "somewhere"
+
+    assert ByImage(SystemClock()).rates(OPENAI, "painter", SOME) is None

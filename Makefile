@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTHONS := python3.10 python3.11 python3.12 python3.13
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check coverage format schema lock record bench screenshot clean
+.PHONY: help demo test test-all check clients coverage format schema lock record bench screenshot clean
 
 help: ## What there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,15 @@ help: ## What there is.
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.txt
 	@touch $@ .venv/run
+
+.venv-clients/run: requirements-clients.txt
+	@test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.txt
+	@touch $@
+
+tests/clients/node/node_modules: tests/clients/node/package-lock.json
+	npm ci --prefix tests/clients/node --no-audit --no-fund --silent
+	@touch $@
 
 demo: .venv/run ## Simulator, gateway, judge and dashboard: ask six questions, see the scores move.
 	$(BIN)/python runner.py demo $(KEEP)
@@ -35,6 +44,9 @@ check: .venv/test ## Linter, formatter, types, cassettes, docs and schemas.
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.check_cassettes
 
+clients: .venv-clients/run tests/clients/node/node_modules ## Every official client, Python and Node, against the gateway.
+	.venv-clients/bin/python -m pytest -q tests/clients
+
 coverage: .venv/test ## Branch coverage of what ships.
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -q
@@ -48,9 +60,10 @@ format: .venv/test ## Put the code in order.
 schema: .venv/test ## Write the published schemas anew from the models.
 	$(BIN)/python -m scripts.schemas
 
-lock: ## Resolve both locks for every Python at once; needs uv.
+lock: ## Resolve all locks for every Python at once; needs uv.
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --group clients --no-emit-index-url --no-annotate --no-header --quiet -o requirements-clients.txt
 
 record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.
 	$(BIN)/python -m pytest -q tests/replay --record-mode=rewrite
@@ -64,4 +77,4 @@ screenshot: .venv/test ## Draw docs/images/dashboard.png anew; needs Chromium.
 	$(BIN)/python -m scripts.screenshot
 
 clean: ## Remove what was made here, but for records.
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .venv-clients tests/clients/node/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -53,7 +53,10 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
         log.exception("request %s failed", event.request_id)
         response = _refused(event, internal_error(event.request_id), snapshot)
     _count(event, response, snapshot)
-    return replace(response, headers={**response.headers, "x-request-id": event.request_id})
+    headers = {**response.headers, "x-request-id": event.request_id}
+    if event.route.errors == "anthropic":
+        headers["request-id"] = event.request_id  # where Anthropic's SDKs look for it
+    return replace(response, headers=headers)
 
 
 def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:

@@ -25,7 +25,7 @@ class GatewayError(Exception):
 
     status: int = 500
     code: ClassVar[str] = "internal_error"
-    type: ClassVar[str] = "server_error"
+    type: str = "server_error"
 
     def __init__(
         self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None
@@ -236,6 +236,8 @@ class UpstreamRefused(UpstreamError):
     ) -> None:
         super().__init__(message, headers=headers)
         self.status = status
+        if status == 404:  # noqa: PLR2004 - HTTP
+            self.type = "not_found_error"  # LiteLLM believes the type before the status
 
 
 def internal_error(request_id: str) -> GatewayError:

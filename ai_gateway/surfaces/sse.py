@@ -71,6 +71,32 @@ class NamedEventStream(EventStream):
         return b"event: error\ndata: " + strictjson.dumps(SHAPES[self.errors](error)) + b"\n\n"
 
 
+class ResponsesStream(NamedEventStream):
+    """As OpenAI's SDKs read the Responses API: ``response.failed`` comes after its cause."""
+
+    _failed: dict[str, Any] | None = None
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """All but ``response.failed``, which waits for the end."""
+        for event in self._chunks:
+            if event["type"] == "response.failed":
+                self._failed = event
+            else:
+                yield event
+
+    def end(self) -> bytes:
+        """A failure that the model itself told of."""
+        return self.event(self._failed) if self._failed else b""
+
+    def failure(self, error: GatewayError) -> bytes:
+        """The documentation has the cause beside the type, the SDKs look for it below ``error``."""
+        failed, cause = self._failed, error.details()
+        number = failed["sequence_number"] if failed else 0
+        event = {**cause, "type": "error", "sequence_number": number, "error": cause}
+        after = self.event({**failed, "sequence_number": number + 1}) if failed else b""
+        return self.event(event) + after
+
+
 class AnthropicStream(NamedEventStream):
     """As Anthropic's SDKs read it."""
 

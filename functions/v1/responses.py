@@ -3,7 +3,7 @@
 from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.responses import RESPONSES
-from ai_gateway.surfaces.sse import NamedEventStream
+from ai_gateway.surfaces.sse import ResponsesStream
 
 _PROTOCOL = frozenset(
     {
@@ -28,4 +28,4 @@ def handle(event: Event, context: Context) -> Reply:
     """The answer of the model that is named, or chosen, whole or as a stream."""
     body = surfaces.parse(event, _PROTOCOL, {})
     answer = surfaces.ask(event, context, RESPONSES, body)
-    return surfaces.render(answer, lambda: NamedEventStream(answer))
+    return surfaces.render(answer, lambda: ResponsesStream(answer))

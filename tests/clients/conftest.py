@@ -1,37 +1,37 @@
-"""What the official clients are pointed at: the gateway where it has the route, else the stand-in.
+"""What the official clients are pointed at: the stand-in itself, and a gateway before it.
 
-The clients are no dependency of the project: `pip install --group clients` brings those in Python,
-`npm ci --prefix tests/clients/node` those in Node. Tests of a client that is missing are skipped.
+`make clients` brings them and runs all of them; without, tests of a client that is missing are
+skipped. LiteLLM pins openai to an older major than `make test` has, so both are run.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from ai_gateway.simulator import Simulator, endpoints
+from ai_gateway.settings import Settings
+from ai_gateway.simulator import Simulator, endpoints, variables
 
 KEY = "simulated"
-#: A path by which a kind of API is known to be there.
-PATHS = {
-    "text": "/v1/chat/completions",
-    "embedder": "/v1/embeddings",
-    "media": "/v1/audio/speech",
-    "anthropic": "/v1/messages",
+ROOT = Path(__file__).parents[2]
+BUNDLE = Path(__file__).with_name("bundle")
+#: What the models of each kind are called.
+SIMULATOR_MODELS = {
+    "text": "simulated/model-a",
+    "embedder": "simulated/embedder",
+    "media": "simulated/media",
+    "anthropic": "claude-simulated",
 }
-#: The names that the gateway's bundle gives to the models of each kind.
-GATEWAY_MODELS = {
-    "text": "model-a",
-    "embedder": "embedder",
-    "media": "media",
-    "anthropic": "claude",
-}
+GATEWAY_MODELS = {"text": "model-a", "embedder": "embedder", "anthropic": "claude"}
 WEATHER = {
     "name": "get_weather",
     "description": "The current weather in a city.",
@@ -64,6 +64,15 @@ def fails(directive: str) -> str:
     return f"{QUESTION} [[simulate {directive}]]"
 
 
+#: What the gateway does not serve yet, and a path by which that is known.
+LATER = {"media": "/v1/audio/speech", "count_tokens": "/v1/messages/count_tokens"}
+#: What becomes of a model's failure on its way through the gateway: that it refuses the gateway's
+#: credentials is not its caller's fault, and a failure of the model's is none of the gateway's own.
+STATUSES = {403: 502, 500: 502, 529: 503}
+#: The failures that waiting helps against.
+PASSING = (429, 500, 503, 529)
+
+
 @dataclass(frozen=True)
 class Target:
     """Base URLs that end in /v1 and models, by kind; the key; how many have left the stand-in."""
@@ -72,10 +81,24 @@ class Target:
     models: dict[str, str]
     key: str
     disconnects: Callable[[], int]
+    gateway: bool = False
 
     def kind(self, name: str = "text") -> dict[str, Any]:
         """What most clients take."""
         return {"base_url": self.bases[name], "api_key": self.key}
+
+    def needs(self, what: str) -> None:
+        """Skip the test as long as the gateway does not serve ``what``."""
+        if self.gateway and what in LATER:
+            pytest.skip(f"the gateway does not serve {LATER[what]} yet")
+
+    def status(self, status: int) -> int:
+        """What a client sees where the model fails with ``status``."""
+        return STATUSES.get(status, status) if self.gateway else status
+
+    def retry_after(self, status: int) -> str | None:
+        """What a client sees where the model's failure has ``retry-after=7``."""
+        return "7" if status in PASSING or not self.gateway else None
 
     @property
     def anthropic(self) -> str:
@@ -91,6 +114,9 @@ class Target:
                 "models": self.models,
                 "key": self.key,
                 "anthropic": self.anthropic,
+                "gateway": self.gateway,
+                "statuses": STATUSES if self.gateway else {},
+                "passing": PASSING,
             }
         )
 
@@ -103,12 +129,6 @@ class Target:
 
 
 @pytest.fixture(scope="session")
-def gateway_url() -> str | None:
-    """Where the gateway is served for these tests, None as long as it has no such routes."""
-    return None
-
-
-@pytest.fixture(scope="session")
 def standin() -> Iterator[Simulator]:
     """The stand-in, for all tests of clients."""
     with Simulator().start() as running:
@@ -116,25 +136,39 @@ def standin() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-def target(standin: Simulator, gateway_url: str | None) -> Target:
-    """For each kind of API the gateway if it serves it, else the stand-in itself."""
-    bases = endpoints(standin.url)
-    bases["text"] = bases["model-a"]
-    models = {
-        "text": "simulated/model-a",
-        "embedder": "simulated/embedder",
-        "media": "simulated/media",
-        "anthropic": "claude-simulated",
+def gateway_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the gateway keeps its records."""
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="session")
+def gateway_url(standin: Simulator, gateway_data: Path) -> Iterator[str]:
+    """A gateway that is a process of its own, with the stand-in behind every model."""
+    inherited = Settings.read().variables
+    environment = {
+        "PATH": os.defpath,
+        **variables(standin.url),
+        "EMBEDDER_URL": endpoints(standin.url)["embedder"],
+        "AI_GATEWAY_API_KEY": KEY,
+        "GATEWAY_DATA": str(gateway_data),
+        **{name: value for name, value in inherited.items() if name.startswith("COV")},
     }
-    served = [kind for kind, path in PATHS.items() if gateway_url and _serves(gateway_url + path)]
-    return Target(
-        {kind: f"{gateway_url}/v1" if kind in served else bases[kind] for kind in PATHS},
-        {kind: (GATEWAY_MODELS if kind in served else models)[kind] for kind in PATHS},
-        KEY,
-        standin.disconnects.total,
-    )
+    command = [sys.executable, "runner.py", "serve", "--port", "0", "--bundle", str(BUNDLE)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
 
 
-def _serves(url: str) -> bool:
-    headers = {"authorization": f"Bearer {KEY}"}
-    return httpx.post(url, json={}, headers=headers, trust_env=False).status_code != 404
+@pytest.fixture(scope="session", params=["simulator", "gateway"])
+def target(request: pytest.FixtureRequest, standin: Simulator) -> Target:
+    """Every client is pointed at the stand-in itself, and at the gateway before it."""
+    left = standin.disconnects.total
+    if request.param == "gateway":
+        url = request.getfixturevalue("gateway_url")
+        bases = dict.fromkeys(GATEWAY_MODELS, f"{url}/v1")
+        return Target(bases, GATEWAY_MODELS, KEY, left, gateway=True)
+    bases = endpoints(standin.url)
+    return Target({**bases, "text": bases["model-a"]}, SIMULATOR_MODELS, KEY, left)

@@ -62,7 +62,7 @@ def test_tools(model: Any, *, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_structured_output(model: Any, method: str) -> None:
+def test_structured(model: Any, method: str) -> None:
     """A class comes back, by a schema or by a forced tool."""
     found = model.with_structured_output(City, method=method).invoke("How big is Paris?")
     assert found.name == "Paris"
@@ -78,13 +78,13 @@ def test_errors(model: Any, status: int, error: str) -> None:
         model.invoke(fails(f"status={status}"))
 
 
-def test_a_late_error_is_raised(model: Any) -> None:
+def test_late_error(model: Any) -> None:
     """An error in mid-stream is raised."""
     with pytest.raises(openai.APIError):
         list(model.stream(fails("late-error=3")))
 
 
-def test_a_timeout(model: Any) -> None:
+def test_timeout(model: Any) -> None:
     """A silent model is a timeout."""
     start = time.monotonic()
     with pytest.raises(openai.APITimeoutError):
@@ -92,7 +92,7 @@ def test_a_timeout(model: Any) -> None:
     assert time.monotonic() - start < 2
 
 
-def test_leaving_a_stream(model: Any, target: Target) -> None:
+def test_leave(model: Any, target: Target) -> None:
     """Who stops reading ends the call to the model within a second."""
     before = target.disconnects()
     stream = model.stream(ENDLESS)

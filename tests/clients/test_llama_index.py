@@ -62,19 +62,19 @@ def test_errors(model: Any, status: int, error: str) -> None:
         model.complete(fails(f"status={status}"))
 
 
-def test_a_late_error_is_raised(model: Any) -> None:
+def test_late_error(model: Any) -> None:
     """An error in mid-stream is raised."""
     with pytest.raises(openai.APIError):
         list(model.stream_complete(fails("late-error=3")))
 
 
-def test_a_timeout(target: Target) -> None:
+def test_timeout(target: Target) -> None:
     """A silent model is a timeout."""
     with pytest.raises(openai.APITimeoutError):
         _model(target, timeout=0.4).complete(fails("latency=5"))
 
 
-def test_leaving_a_stream(model: Any, target: Target) -> None:
+def test_leave(model: Any, target: Target) -> None:
     """Who stops reading ends the call to the model within a second."""
     before = target.disconnects()
     stream = model.stream_complete(ENDLESS)

@@ -15,11 +15,11 @@ HERE = Path(__file__).with_name("node")
 NODE = shutil.which("node") or ""
 CASES = {
     "openai": (
-        "plain stream traps tools streamed_tools structured responses embeddings audio errors"
+        "plain stream traps tools streamed_tools structured responses embeddings media errors"
         " wrong_key late_error cut timeout leave cancel"
     ),
     "anthropic": (
-        "plain stream tools streamed_tools thinking count_tokens errors wrong_key late_error"
+        "plain stream tools streamed_tools reasoning count_tokens errors wrong_key late_error"
         " timeout leave cancel"
     ),
     "ai_sdk": (
@@ -70,6 +70,7 @@ def test_every_case_is_run(client: str) -> None:
 )
 def test_node(target: Target, client: str, case: str) -> None:
     """The case holds, and who left has left the model as well."""
+    target.needs(case)
     before = target.disconnects()
     run(client, case, target.json)
     assert case not in LEAVING or target.left(before)

@@ -84,6 +84,30 @@ def test_named_events_are_streamed(gateway, surface, first, last) -> None:
     assert [row["status"] for row in gateway.rows()] == [200]
 
 
+@pytest.mark.parametrize(
+    ("surface", "names"),
+    [("messages", ["error"]), ("responses", ["error", "response.failed"])],
+)
+def test_a_late_failure_is_told_as_the_api_does(gateway, surface, names) -> None:
+    """The event of the failure comes first, as SDKs expect; the numbers of events go on."""
+    gateway.simulator.faults["model-a"] = "late-error=4"
+    reply = ask(gateway, surface, stream=True)
+    events = [part.split("\n") for part in reply.text.split("\n\n") if part]
+    assert [event[0].removeprefix("event: ") for event in events][-len(names) :] == names
+    if surface == "responses":
+        numbers = [
+            json.loads(event[1].removeprefix("data: "))["sequence_number"] for event in events
+        ]
+        assert numbers == list(range(len(numbers)))
+
+
+def test_anthropics_sdks_find_the_requests_id(gateway) -> None:
+    """They look for it in a header of their own."""
+    for reply in (ask(gateway, "messages"), ask(gateway, "messages", "say xyzzy")):
+        assert reply.headers["request-id"] == reply.headers["x-request-id"]
+    assert "request-id" not in ask(gateway, "responses").headers
+
+
 @pytest.mark.parametrize("surface", sorted(BODIES))
 def test_what_is_forbidden_passes_on_no_surface(gateway, surface) -> None:
     """Every surface's texts are guarded; the refusal has the surface's shape."""

@@ -5,6 +5,10 @@ export const QUESTION = "What is a Finite State Machine?";
 export const FACT = "finite set of states";
 export const BOTH = "What is the weather and the time in Paris?";
 export const fails = (directive) => `${QUESTION} [[simulate ${directive}]]`;
+// What a client sees where the model fails with `status`, and `retry-after: 7`.
+export const seen = (target, status) => target.statuses[status] ?? status;
+export const retryAfter = (target, status) =>
+  target.passing.includes(status) || !target.gateway ? "7" : null;
 export const ENDLESS = fails("tokens=1200; chunk-delay=0.05");
 
 const schema = (properties) => ({

@@ -19,7 +19,7 @@ from ai_gateway.cost.charge import charge
 from ai_gateway.cost.estimate import complete
 from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.formats import Reading
+from ai_gateway.formats import Format, Reading
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.upstream import Upstreams
 
@@ -59,7 +59,12 @@ class Forward:
         form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
         with attempted(name, decision, self.clock) as attempt:
             reply = self.upstreams.send(
-                model, form.path, spoken.body, by, cancel=cancel(call.event)
+                model,
+                form.path,
+                spoken.body,
+                by,
+                cancel=cancel(call.event),
+                headers=_own(call, form),
             )
             attempt.status = reply.status
             said = cast("dict[str, Any]", reply.body)
@@ -82,7 +87,12 @@ class Forward:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
         with attempted(name, decision, self.clock) as attempt:
             source = self.upstreams.stream(
-                model, form.path, spoken.body, by, cancel=cancel(call.event)
+                model,
+                form.path,
+                spoken.body,
+                by,
+                cancel=cancel(call.event),
+                headers=_own(call, form),
             )
             attempt.status = source.status
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
@@ -120,6 +130,14 @@ class Forward:
         model = self.manifest.models[name]
         public = partial(self.prices.rates, model.url, model.model_id)
         decision.charge = charge(decision.usage, model.price, public)
+
+
+def _own(call: Call, form: Format) -> list[tuple[str, str]]:
+    """The caller's headers that belong to his API, where the model speaks that very one."""
+    if not form.headers or form is not call.format:
+        return []
+    given = call.event.headers
+    return [(name, given[name]) for name in form.headers if name in given]
 
 
 def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:

@@ -64,5 +64,7 @@ class Format:
     read: Callable[[Body], Reading]
     #: A new Reader for a stream; None where the API has no streams.
     reader: Callable[[], Reader] | None = None
+    #: The API's own headers, which go with a request that is not translated.
+    headers: tuple[str, ...] = ()
     #: The texts that define tools and answers, which are guarded too; ``texts`` holds none of them.
     definitions: Callable[[Body], list[Text]] = _none

@@ -190,4 +190,5 @@ MESSAGES = Format(
     read=read,
     reader=Reader,
     definitions=defined,
+    headers=("anthropic-version", "anthropic-beta"),
 )

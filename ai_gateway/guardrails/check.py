@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ai_gateway.guardrails.normalise import Normalised
-from ai_gateway.manifest.model import Closed
+from ai_gateway.manifest.closed import Closed
 from ai_gateway.manifest.units import Name
 
 Stage = Literal["input", "output", "tool"]

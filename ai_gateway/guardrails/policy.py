@@ -14,8 +14,8 @@ from pydantic import Field
 from ai_gateway.guardrails.check import Check
 from ai_gateway.guardrails.checks import MODELS
 from ai_gateway.manifest import document
+from ai_gateway.manifest.closed import Closed
 from ai_gateway.manifest.document import Document
-from ai_gateway.manifest.model import Closed
 from ai_gateway.manifest.problem import Problem
 from ai_gateway.manifest.units import Name
 

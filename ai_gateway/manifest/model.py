@@ -10,50 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ai_gateway.cost.declared import Price
+from ai_gateway.manifest.closed import Closed, OneOrMore
+from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
 from ai_gateway.resilience.declared import Breaker, ColdStart, Fallback, Retries
 
 Scheme = Literal["none", "api-key", "jwt", "platform"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Privacy = Literal["full", "redacted", "hashed", "none"]
-
-
-class Closed(BaseModel):
-    """A frozen model that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-OneOrMore = BeforeValidator(_as_list)
-
-
-class Credentials(Closed):
-    """How the gateway proves itself to an upstream: a token, or a file that holds one."""
-
-    token: SecretStr | None = Field(
-        None, description="A bearer token; `file:/path` means the same as `token_file`."
-    )
-    token_file: str | None = Field(
-        None, description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt)."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _file_token(cls, value: Any) -> Any:
-        token = value.get("token") if isinstance(value, dict) else None
-        if token and value.get("token_file"):
-            raise ValueError("either `token` or `token_file`, not both")
-        text = token.get_secret_value() if isinstance(token, SecretStr) else token
-        if not isinstance(text, str) or not text.startswith("file:"):
-            return value
-        return {**value, "token": None, "token_file": re.sub("^file:(//(?=/))?", "", text)}
 
 
 class Timeout(Closed):
@@ -168,7 +135,7 @@ class Manifest(Closed):
     """The whole bundle."""
 
     version: Literal[1] = 1
-    models: dict[Name, Model] = {}
+    models: dict[Name, Model] = Field({})
     judge: Judge | None = None
     routes: tuple[Route, ...] = ()
     security: tuple[Security, ...] = ()
@@ -216,6 +183,5 @@ LATER = {
     "privacy: redacted": "redaction comes with a later version; use full, hashed or none",
     "cache": "caching comes with a later version; leave it out",
     "callback": "webhooks come with a later version; leave it out",
-    "dialect: anthropic": "this dialect comes with a later version; use openai",
     "dialect: oip": "this dialect comes with a later version; use openai",
 }

@@ -15,8 +15,9 @@ from typing import Any
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
-from ai_gateway.manifest.model import Credentials, Model, Timeout
-from ai_gateway.upstream import address, answer, errors, relay, request
+from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.manifest.model import Model, Timeout
+from ai_gateway.upstream import address, answer, anthropic, errors, relay, request
 from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
@@ -129,7 +130,7 @@ class Upstreams:
             method="POST",
             url=endpoint.below(path),
             headers=request.headers(
-                content_type, "application/json" if json_due else "*/*", headers
+                model, content_type, "application/json" if json_due else "*/*", headers
             ),
             body=body if isinstance(body, bytes) else request.body(model, path, body),
             started=self._clock.monotonic(),
@@ -169,7 +170,7 @@ class Upstreams:
         call = Call(
             method="POST",
             url=endpoint.below(path),
-            headers=request.headers("application/json", "text/event-stream", headers),
+            headers=request.headers(model, "application/json", "text/event-stream", headers),
             body=request.body(model, path, body, stream=True),
             started=self._clock.monotonic(),
             deadline=self._by(model, deadline),
@@ -238,12 +239,9 @@ class Upstreams:
     def _model(self, model: Model) -> Endpoint:
         who = f"The model {model.model_id}"
         place = Place(who, parsed(who, model.url), model.max_connections, model.ca_file)
-        endpoint = self._reached(place, model.credentials, model.timeout)
-        return replace(
-            endpoint,
-            headers=endpoint.headers + request.DIALECT.get(model.dialect, ()),
-            key_header=request.KEY_HEADER.get(model.dialect),
-        )
+        spec = model.credentials
+        named = spec.header or (anthropic.KEY_HEADER if model.dialect == "anthropic" else None)
+        return self._reached(place, spec, model.timeout, named)
 
     def _target(self, request: ProxyRequest) -> Endpoint:
         who = f"The target {request.name}"
@@ -253,15 +251,23 @@ class Upstreams:
             request.max_connections,
             allowed=request.allowed_hosts,
         )
-        return self._reached(place, request.credentials, request.timeout)
+        spec = request.credentials
+        return self._reached(place, spec, request.timeout, spec.header)
 
-    def _reached(self, place: Place, spec: Credentials, timeout: Timeout) -> Endpoint:
+    def _reached(
+        self, place: Place, spec: Credentials, timeout: Timeout, key_header: str | None
+    ) -> Endpoint:
         return Endpoint(
             who=place.who,
             url=place.url,
             transport=self._transports.transport(place),
             credential=self._wallet.credential(place.who, spec),
             headers=((b"host", place.url.netloc), (b"accept-encoding", b"identity")),
-            key_header=None,
+            key_header=_named(key_header),
             timeout={"connect": timeout.connect, "read": timeout.first_byte},
         )
+
+
+def _named(key_header: str | None) -> bytes | None:
+    """The header that takes the token as it is; a bearer's has a word before it."""
+    return None if key_header in (None, "authorization") else key_header.encode("ascii")

@@ -16,7 +16,7 @@ import orjson
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamDenied
-from ai_gateway.manifest.model import Credentials
+from ai_gateway.manifest.credentials import Credentials
 
 SKEW = 60.0  # seconds before its ``exp`` that a token counts as expired: clocks differ
 RECHECK = 60.0  # seconds after which a token without ``exp`` is read again

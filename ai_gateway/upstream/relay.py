@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote
 import httpx
 
 from ai_gateway.errors import BadRequest
-from ai_gateway.manifest.model import Credentials, Timeout
+from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.manifest.model import Timeout
 
 #: Of one hop only (RFC 9110, 7.6.1), with the old ones and what this hop writes itself.
 _HOP = frozenset(

@@ -9,7 +9,7 @@ import httpx
 
 from ai_gateway import strictjson
 from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import relay
+from ai_gateway.upstream import anthropic, relay
 
 #: Paths of APIs, which a declared URL may end in; the longer first.
 _ENDS = (
@@ -33,15 +33,8 @@ _LIMITS = {
 _SILENT = frozenset({"/chat/completions", "/completions"})
 _STREAMING = frozenset({"stream", "stream_options"})
 
-#: What every model of a dialect is sent beside the rest.
-DIALECT: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
-    "anthropic": ((b"anthropic-version", b"2023-06-01"),)
-}
-#: The header for the token, where it is not ``Authorization: Bearer``.
-KEY_HEADER: Mapping[str, bytes] = {"anthropic": b"x-api-key"}
-
 #: What may not be given from outside: it is the gateway's own.
-_FIXED = frozenset({"accept", "anthropic-version", "content-type", "user-agent"})
+_FIXED = frozenset({"accept", "content-type", "user-agent", *anthropic.OWN})
 
 
 def url(base: httpx.URL, path: str) -> httpx.URL:
@@ -76,7 +69,7 @@ def asks_usage(given: Mapping[str, Any]) -> bool:
 
 
 def headers(
-    content_type: str, accept: str, extra: Sequence[tuple[str, str]]
+    model: Model, content_type: str, accept: str, extra: Sequence[tuple[str, str]]
 ) -> list[tuple[bytes, bytes]]:
     """The headers of one call; raises BadRequest for one of ``extra`` that is none.
 
@@ -88,8 +81,11 @@ def headers(
         (b"content-type", content_type.encode("latin-1")),
         (b"user-agent", b"ai-gateway"),
     ]
-    if extra:
-        own = {name: value for name, value in extra if name.lower() not in _FIXED}
+    given = {name.lower(): value for name, value in extra}
+    if model.dialect == "anthropic":
+        found += anthropic.headers(given)
+    if given:
+        own = {name: value for name, value in given.items() if name not in _FIXED}
         found += relay.outgoing(own)
     return found
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError
-from ai_gateway.manifest.model import Credentials
+from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.upstream.credentials import Static, TokenFile, Wallet, expires_at, usable
 from tests.upstream.fake import reply, spoken
 

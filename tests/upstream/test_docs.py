@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_gateway.manifest.model import Credentials, Model, Timeout
+from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.manifest.model import Model, Timeout
 
 PAGE = Path(__file__).parents[2] / "docs" / "upstreams.md"
 

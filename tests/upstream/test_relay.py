@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import BadRequest, UpstreamError
-from ai_gateway.manifest.model import Credentials
+from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.upstream import ProxyRequest, RawReply, Upstreams, relay
 from tests.upstream.fake import reply, then_close
 

@@ -148,14 +148,50 @@ def test_anthropics_headers(send: Any, upstream: FakeUpstream) -> None:
     """Anthropic gets its key in its own header, and the version of its API."""
     upstream.script(reply({"type": "message", "content": []}))
     model = {"dialect": "anthropic", "credentials": {"token": "ours"}}
-    beta = [("anthropic-beta", "b"), ("anthropic-version", "1999-01-01")]
-    send("/messages", {"max_tokens": 5}, model, headers=beta)
+    send("/messages", {"max_tokens": 5}, model)
     (got,) = upstream.requests
     assert got.target == "/v1/messages"
     assert got.headers["x-api-key"] == "ours"
     assert got.headers["anthropic-version"] == "2023-06-01"
-    assert got.headers["anthropic-beta"] == "b"
-    assert "authorization" not in got.headers
+    assert not {"anthropic-beta", "authorization"} & set(got.headers)
+
+
+def test_anthropics_key_as_a_bearer_token(send: Any, upstream: FakeUpstream) -> None:
+    """A proxy that speaks Anthropic's dialect may want its token as others do."""
+    upstream.script(reply({"type": "message", "content": []}))
+    spec = {"token": "ours", "header": "Authorization"}
+    send("/messages", {}, {"dialect": "anthropic", "credentials": spec})
+    (got,) = upstream.requests
+    assert got.headers["authorization"] == "Bearer ours"
+    assert "x-api-key" not in got.headers
+
+
+def test_the_callers_version_and_features(send: Any, upstream: FakeUpstream) -> None:
+    """A caller of Anthropic's own API says himself which version and features he means."""
+    given = [("Anthropic-Version", "2026-10-21"), ("anthropic-beta", "context-1m-2025-08-07, b.2")]
+    send("/messages", {}, {"dialect": "anthropic"}, headers=given)
+    (got,) = upstream.requests
+    assert got.headers["anthropic-version"] == "2026-10-21"
+    assert got.headers["anthropic-beta"] == "context-1m-2025-08-07,b.2"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("anthropic-version", "latest", "a date was expected"),
+        ("anthropic-beta", "a b", "names of features"),
+        ("anthropic-beta", ",".join(["a"] * 51), "names of features"),
+        ("anthropic-beta", "b, files-api-2025-04-14", "files-api-2025-04-14 is not passed on"),
+        ("anthropic-beta", "mcp-client-2025-11-20", "is not passed on"),
+    ],
+)
+def test_what_of_anthropics_is_not_passed_on(
+    send: Any, upstream: FakeUpstream, name: str, value: str, said: str
+) -> None:
+    """What is no version or feature, or reaches beyond the request, is a 400 that names it."""
+    with pytest.raises(BadRequest, match=said):
+        send("/messages", {}, {"dialect": "anthropic"}, headers=[(name, value)])
+    assert upstream.requests == []
 
 
 def test_anthropics_key_is_scrubbed(send: Any, upstream: FakeUpstream) -> None:

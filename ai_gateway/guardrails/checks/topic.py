@@ -17,7 +17,7 @@ from ai_gateway.guardrails.check import Check, Finding, Matcher
 from ai_gateway.guardrails.inflect import forms
 from ai_gateway.guardrails.lexicon import Lexicon, Phrase
 from ai_gateway.guardrails.normalise import Normalised, words_of
-from ai_gateway.manifest.model import Closed
+from ai_gateway.manifest.closed import Closed
 from ai_gateway.manifest.units import Name
 
 Phrases = Annotated[tuple[Phrase, ...], Field(max_length=1_000)]

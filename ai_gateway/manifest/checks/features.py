@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings
-from ai_gateway.manifest.model import LATER, Closed, Manifest
+from ai_gateway.manifest.closed import Closed
+from ai_gateway.manifest.model import LATER, Manifest
 
 
 def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
-from ai_gateway.manifest.model import Credentials, Manifest
+from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.manifest.model import Manifest
 from ai_gateway.upstream.credentials import usable
 
 

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest, plain
+from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.functions import PROXY, UnknownFunction, resolve
-from ai_gateway.manifest.model import Credentials, Manifest, Route, Security
+from ai_gateway.manifest.model import Manifest, Route, Security
 
 _PARAMETER = re.compile(r"\{\w+\}")
 

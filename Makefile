@@ -68,7 +68,8 @@ lock: ## Resolve all locks for every Python at once; needs uv.
 record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.
 	$(BIN)/python -m pytest -q tests/replay --record-mode=rewrite
 
-bench: .venv/test ## Every benchmark, printed.
+bench: .venv/test ## The gateway beside its peers, to benchmarks/RESULTS.md; PARTS="matrix" for some; then its parts.
+	$(BIN)/python -m benchmarks.peers $(PARTS)
 	$(BIN)/python -m benchmarks.records
 	$(BIN)/python -m benchmarks.upstream
 	$(BIN)/python -m benchmarks.hosting

@@ -1,0 +1,146 @@
+"""The gateway beside its floor and its peers: CPU time, speed, memory and errors, in one run.
+
+    python -m benchmarks.peers [PART ...] [--seconds 5] [--rounds 3] [--only NAME ...]
+
+Parts: ``matrix`` (32 connections, an upstream that answers at once), ``inflight`` (1,000 and 2,000
+requests in flight, an upstream that takes 0.5 s), ``streams`` (50 and 500 at 20 chunks a second,
+and streams as fast as they come), ``memory`` (after 10,000 requests and after ``--requests``; alone
+longer than the rest, so only when named). Results go to RESULTS.md, all of it or the parts named.
+
+The gateway under test has core 0, wrk and the upstream (nginx with its echo module) share core 1,
+so that the gateway is what saturates. CPU time is user and system time of the process tree over the
+requests served: the figure to trust on a machine with other work.
+Debian: ``nginx libnginx-mod-http-echo wrk``; peers need ``node`` and ``npm``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import load, machine, report, rivals, source, streams, subjects
+from benchmarks.report import Row
+from benchmarks.rivals import RIVALS
+from benchmarks.subjects import VARIANTS, Subject
+
+#: Makes a subject in a folder, before an upstream's origin.
+Make = Callable[[Path, str], Subject]
+_DEFAULT = ("matrix", "inflight", "streams")
+
+
+class Run:
+    """One run of the parts asked for."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path, origin: str) -> None:
+        self._options = options
+        self._folder = folder
+        self._origin = origin
+        self._count = 0
+
+    @contextlib.contextmanager
+    def started(self, make: Make, upstream: str) -> Iterator[tuple[int, Subject]]:
+        """A subject on its core, before ``upstream``; its process id."""
+        self._count += 1
+        folder = self._folder / str(self._count)
+        folder.mkdir()
+        subject = make(folder, self._origin + upstream)
+        with machine.running(subject.program, machine.GATEWAY) as root:
+            yield root, subject
+
+    def matrix(self) -> Iterator[Row]:
+        """CPU time and speed of each, the best of several rounds: other work only adds."""
+        for name, make in self._chosen(_all()).items():
+            with self.started(make, source.INSTANT) as (root, subject):
+                found = [
+                    load.measure(root, subject.asked, 32, self._options.seconds)
+                    for _ in range(self._options.rounds)
+                ]
+            best = min(found, key=lambda figures: figures.cpu)
+            yield Row("matrix", name, best, errors=sum(figures.errors for figures in found))
+
+    def inflight(self) -> Iterator[Row]:
+        """Many requests that wait for a slow upstream."""
+        for count in (1000, 2000):
+            for name, make in self._chosen(_ours() | _rivals("portkey", "firstpass")).items():
+                with self.started(make, source.SLOW) as (root, subject):
+                    found = load.measure(root, subject.asked, count, 2 * self._options.seconds)
+                yield Row(f"{count:,} in flight", name, found, errors=found.errors)
+
+    def streams(self) -> Iterator[Row]:
+        """Streams at a model's pace, and as fast as they come."""
+        cases = [("50 streams", source.STREAM, 50, 3), ("500 streams", source.STREAM, 500, 3)]
+        cases += [("16 streams, no pause", source.QUICK_STREAM, 16, 20)]
+        for label, upstream, count, rounds in cases:
+            for name, make in self._chosen(_ours() | _rivals("portkey", "firstpass")).items():
+                with self.started(make, upstream) as (root, subject):
+                    found = streams.measure(root, subject.streamed(), count, rounds)
+                yield Row(label, name, found, errors=found.errors)
+
+    def memory(self) -> Iterator[Row]:
+        """What is resident after the first requests, and after very many."""
+        for name, make in self._chosen(_ours()).items():
+            with self.started(make, source.INSTANT) as (root, subject):
+                for wanted in (10_000, self._options.requests):
+                    found = self._until(root, subject, wanted)
+                    yield Row(f"after {wanted:,} requests", name, found, errors=found.errors)
+
+    def _until(self, root: int, subject: Subject, wanted: int) -> load.Figures:
+        """Load for at least ``wanted`` requests."""
+        found = load.measure(root, subject.asked, 32, 3)
+        seconds = max(1.0, wanted / found.rate - 5)
+        return load.measure(root, subject.asked, 32, seconds) if seconds > 1 else found
+
+    def _chosen(self, makes: dict[str, Make]) -> dict[str, Make]:
+        only = self._options.only
+        return {name: make for name, make in makes.items() if not only or name in only}
+
+
+def _ours(names: tuple[str, ...] = ("bare", "all")) -> dict[str, Make]:
+    def of(name: str) -> Make:
+        return lambda folder, upstream: subjects.gateway(folder, upstream, VARIANTS[name])
+
+    return {"floor": subjects.floor} | {name: of(name) for name in names}
+
+
+def _rivals(*names: str) -> dict[str, Make]:
+    def of(name: str, place: Path) -> Make:
+        return lambda folder, upstream: RIVALS[name](place, folder, upstream)
+
+    places = {name: rivals.installed(name) for name in names}
+    return {name: of(name, place) for name, place in places.items() if place}
+
+
+def _all() -> dict[str, Make]:
+    return _ours(tuple(VARIANTS)) | _rivals(*RIVALS)
+
+
+def main() -> None:
+    """Measure, print, and write RESULTS.md."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join((*_DEFAULT, 'memory'))}")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of one load")
+    parser.add_argument("--rounds", type=int, default=3, help="of each load of the matrix")
+    parser.add_argument("--only", nargs="*", default=[], help="names out of the tables")
+    parser.add_argument("--requests", type=int, default=1_000_000, help="of the part memory")
+    parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
+    options = parser.parse_args()
+    started, rows = time.monotonic(), []
+    with tempfile.TemporaryDirectory() as name, source.started(Path(name)) as origin:
+        run = Run(options, Path(name), origin)
+        for part in options.parts or _DEFAULT:
+            for row in getattr(run, part)():
+                print(row.line(), flush=True)
+                rows.append(row)
+    minutes = (time.monotonic() - started) / 60
+    print(f"{minutes:.1f} minutes")
+    if not options.dry:
+        report.write(rows, machine.described(), " ".join(sys.argv[1:]), minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,10 @@ import flask
 from tqdm import tqdm
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ai_gateway import cai, demo, hosting, jobs
+from ai_gateway import cai, demo, hosting, jobs, wsgi
 from ai_gateway.arguments import parse
-from ai_gateway.contract import Event, Handler
-from ai_gateway.dispatch import Response, dispatch, no_route, refused_early
-from ai_gateway.ids import new_id
+from ai_gateway.dispatch import Response, no_route, refused_early
 from ai_gateway.manifest.load import Bundle, load
-from ai_gateway.manifest.model import Route
 from ai_gateway.manifest.problem import counted
 from ai_gateway.reload import Reloader
 from ai_gateway.service import Service, Snapshot
@@ -36,38 +32,27 @@ def application(snapshot: Snapshot) -> flask.Flask:
     app = flask.Flask("ai-gateway", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = app.url_map.strict_slashes = False  # they would redirect
-    for route in snapshot.bundle.manifest.routes:
-        view = _view(route, snapshot.bundle.handlers[route.name], snapshot)
-        path = route.path.replace("{", "<").replace("}", ">")
-        app.add_url_rule(path, route.name, view, methods=route.methods)
-        if route.target:
-            below = f"{path.rstrip('/')}/<path:below>"
-            app.add_url_rule(below, f"{route.name}/", view, methods=route.methods)
+    endpoints = [
+        wsgi.Endpoint(route, snapshot.bundle.handlers[route.name], snapshot)
+        for route in snapshot.bundle.manifest.routes
+    ]
+    for endpoint in endpoints:
+        _add(app, endpoint)
     app.register_error_handler(HTTPException, lambda error: _no_route(error, snapshot))
+    app.wsgi_app = wsgi.FixedPaths(endpoints, app.wsgi_app)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
-def _view(route: Route, handler: Handler, snapshot: Snapshot) -> Callable[..., flask.Response]:
-    clock, random = snapshot.context.clock, snapshot.context.random
-
+def _add(app: flask.Flask, endpoint: wsgi.Endpoint) -> None:
     def view(**path_parameters: str) -> flask.Response:
-        request = flask.request
-        event = Event(
-            request_id=new_id(clock, random),
-            route=route,
-            method=request.method,
-            path=request.path,
-            received_at=clock.now(),
-            started=request.environ.get("gateway.received") or clock.monotonic(),
-            path_parameters=path_parameters,
-            query=request.query_string.decode("latin-1"),
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.get_data(cache=False),
-            cancel=request.environ.get("gateway.disconnected"),
-        )
-        return _flask(dispatch(event, handler, snapshot))
+        return _flask(endpoint.answer(flask.request.environ, path_parameters))
 
-    return view
+    route = endpoint.route
+    path = route.path.replace("{", "<").replace("}", ">")
+    app.add_url_rule(path, route.name, view, methods=route.methods)
+    if route.target:
+        below = f"{path.rstrip('/')}/<path:below>"
+        app.add_url_rule(below, f"{route.name}/", view, methods=route.methods)
 
 
 def _no_route(error: HTTPException, snapshot: Snapshot) -> flask.Response:
@@ -76,8 +61,7 @@ def _no_route(error: HTTPException, snapshot: Snapshot) -> flask.Response:
 
 
 def _flask(response: Response) -> flask.Response:
-    headers = {"content-type": "application/octet-stream", **response.headers}
-    return flask.Response(response.body, response.status, headers)
+    return flask.Response(response.body, response.status, wsgi.headers(response))
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -43,6 +43,18 @@ class Metrics:
             ["what"],
             registry=self.registry,
         )
+        self.retries = Counter(
+            "ai_gateway_retries",
+            "Times that a model was asked again.",
+            ["model"],
+            registry=self.registry,
+        )
+        self.fallbacks = Counter(
+            "ai_gateway_fallbacks",
+            "Times that one model was asked instead of another.",
+            ["model", "instead"],
+            registry=self.registry,
+        )
         self.bundle_current.set(1)
 
     def expose(self) -> bytes:

@@ -76,6 +76,7 @@ class Reloader:
                 return [Problem("policies", None, "", "no policy", "one, as there was before")]
             if bundle:
                 self._apply(bundle)
+                service.forget(bundle)
                 self._guarded = bool(bundle.policies.names)
                 log.info("the bundle was reloaded: %s", bundle.digest)
         except Exception as error:

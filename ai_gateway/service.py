@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random, SystemRandom
 
 from ai_gateway.access.identity import Identity
 from ai_gateway.access.limits import Limits
 from ai_gateway.answer.gateway import Gateway
+from ai_gateway.answer.places import places
 from ai_gateway.answer.tries import Tries
+from ai_gateway.answer.turns import Turns
 from ai_gateway.answer.weights import Weights
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
@@ -17,7 +20,7 @@ from ai_gateway.cost.prices import Library
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
-from ai_gateway.resilience import Circuits
+from ai_gateway.resilience.gauges import Gauges
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
 
@@ -63,10 +66,12 @@ class Service:
         self.records = Records.open(self.settings.data, self.settings.wal, self.clock)
         self.weights = Weights(self.records)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
-        self.tries = Tries(Circuits(self.clock), self.clock, self.random)
         self.prices = Library(self.clock)
         self.limits = Limits(self.clock)
         self.metrics = Metrics()
+        turns = Turns.of(self.clock)
+        self.tries = Tries(turns, self.clock, self.random, self.metrics)
+        self.metrics.registry.register(Gauges(turns.circuits, turns.gates, turns.balancer))
 
     def snapshot(self, bundle: Bundle) -> Snapshot:
         """What serves requests by ``bundle``."""
@@ -105,6 +110,10 @@ class Service:
         )
         identity = Identity.of(self.settings, loopback=self.loopback)
         return Snapshot(bundle, context, gateway, identity)
+
+    def forget(self, bundle: Bundle) -> None:
+        """Let go of what is known of models that ``bundle`` has no more."""
+        self.tries.turns.keep(chain(*places(bundle.manifest.models).values()))
 
     def close(self) -> None:
         """Flush what is recorded, and let go of everything."""

@@ -13,10 +13,15 @@ from ai_gateway.upstream.cancel import NEVER, Cancel
 
 
 @contextmanager
-def attempted(upstream: str, decision: Decision, clock: Clock) -> Iterator[Attempt]:
-    """Note one try at ``upstream`` in ``decision``, however it ends."""
+def attempted(
+    decision: Decision, clock: Clock, upstream: str, where: str, waited: float = 0.0
+) -> Iterator[Attempt]:
+    """Note one try at ``upstream`` (its endpoint ``where``) in ``decision``, however it ends.
+
+    ``waited`` are the seconds that were spent on nothing but waiting for it.
+    """
     started = clock.monotonic()
-    attempt = Attempt(upstream, started=started)
+    attempt = Attempt(upstream, endpoint=where, waited_ms=waited * 1000, started=started)
     try:
         yield attempt
     except GatewayError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -10,17 +11,18 @@ from typing import Any, cast
 from ai_gateway import strictjson
 from ai_gateway.answer.attempts import attempted, cancel, deadline
 from ai_gateway.answer.call import Answer, Call
-from ai_gateway.answer.record import Decision, digest
+from ai_gateway.answer.places import Place, Places
+from ai_gateway.answer.record import Attempt, Decision, digest
 from ai_gateway.answer.route import Choice
 from ai_gateway.answer.streamed import Streamed, Translated
 from ai_gateway.answer.tries import Tries
+from ai_gateway.answer.turns import Turn
 from ai_gateway.clock import Clock
 from ai_gateway.cost.charge import charge
 from ai_gateway.cost.estimate import complete
 from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.formats import Format, Reading
-from ai_gateway.manifest.model import Manifest
 from ai_gateway.upstream import Upstreams
 
 #: Told once of a stream that is over; what it came to is in the decision.
@@ -31,7 +33,7 @@ Ended = Callable[[Decision], None]
 class Forward:
     """The one way to the models of a bundle."""
 
-    manifest: Manifest
+    models: Mapping[str, Places]
     upstreams: Upstreams
     tries: Tries
     prices: Library
@@ -40,24 +42,24 @@ class Forward:
     def whole(self, call: Call, choice: Choice, decision: Decision) -> Answer:
         """An answer in one piece."""
 
-        def once(name: str) -> Answer:
-            return self._send(call, name, choice, decision)
+        def once(turn: Turn) -> Answer:
+            return self._send(call, turn, choice, decision)
 
-        return self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+        return self.tries.until_one_answers(decision, choice.chosen, self.models, once)
 
     def stream(self, call: Call, choice: Choice, decision: Decision, ended: Ended) -> Answer:
         """An answer whose first event is here and whose others come as they are read."""
 
-        def once(name: str) -> Answer:
-            return self._open(call, name, choice, decision, ended)
+        def once(turn: Turn) -> Answer:
+            return self._open(call, turn, choice, decision, ended)
 
-        return self.tries.until_one_answers(call.event, choice.chosen, self.manifest, once)
+        return self.tries.until_one_answers(decision, choice.chosen, self.models, once)
 
-    def _send(self, call: Call, name: str, choice: Choice, decision: Decision) -> Answer:
-        model = self.manifest.models[name]
+    def _send(self, call: Call, turn: Turn, choice: Choice, decision: Decision) -> Answer:
+        place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
         form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
-        with attempted(name, decision, self.clock) as attempt:
+        with self._attempted(turn, decision) as attempt:
             reply = self.upstreams.send(
                 model,
                 form.path,
@@ -69,23 +71,24 @@ class Forward:
             attempt.status = reply.status
             said = cast("dict[str, Any]", reply.body)
             reading = form.read(said)
+        turn.end()
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
-        self._said(call, reading, name, decision)
+        self._said(call, reading, place, decision)
         # The endpoint calls it by another name.
-        answered = {**spoken.answer(said), "model": name}
+        answered = {**spoken.answer(said), "model": place.name}
         decision.digest = digest(strictjson.dumps(answered))
-        headers = _explain(name, choice, simulated=reply.simulated)
-        return Answer(name, reading.text, answered, reply.status, headers)
+        headers = _explain(place.name, choice, simulated=reply.simulated)
+        return Answer(place.name, reading.text, answered, reply.status, headers)
 
     def _open(
-        self, call: Call, name: str, choice: Choice, decision: Decision, ended: Ended
+        self, call: Call, turn: Turn, choice: Choice, decision: Decision, ended: Ended
     ) -> Answer:
-        model = self.manifest.models[name]
+        place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
         form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
         if form.reader is None:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
-        with attempted(name, decision, self.clock) as attempt:
+        with self._attempted(turn, decision) as attempt:
             source = self.upstreams.stream(
                 model,
                 form.path,
@@ -95,12 +98,13 @@ class Forward:
                 headers=_own(call, form),
             )
             attempt.status = source.status
+        turn.begin()
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
-        over = partial(self._ended, call=call, name=name, decision=decision, ended=ended)
+        over = partial(self._ended, call=call, turn=turn, decision=decision, ended=ended)
         streamed = Streamed(source, form.reader(), over)
-        headers = _explain(name, choice, simulated=source.simulated)
-        chunks = Translated(streamed, spoken, name)
-        return Answer(name, headers=headers, chunks=chunks)
+        headers = _explain(place.name, choice, simulated=source.simulated)
+        chunks = Translated(streamed, spoken, place.name)
+        return Answer(place.name, headers=headers, chunks=chunks)
 
     def _ended(
         self,
@@ -108,28 +112,39 @@ class Forward:
         error: GatewayError | None,
         *,
         call: Call,
-        name: str,
+        turn: Turn,
         decision: Decision,
         ended: Ended,
     ) -> None:
         """A stream is over: by itself, by a failure, or because the caller left."""
-        self._said(call, reading, name, decision, broken=error is not None)
+        self._said(call, reading, turn.place, decision, broken=error is not None)
         attempt = decision.attempts[-1]
         attempt.latency_ms = (self.clock.monotonic() - attempt.started) * 1000
         if error:
             attempt.error = decision.error = error.code
             decision.status = error.status
+        turn.end(error)
         ended(decision)
 
     def _said(
-        self, call: Call, reading: Reading, name: str, decision: Decision, *, broken: bool = False
+        self,
+        call: Call,
+        reading: Reading,
+        place: Place,
+        decision: Decision,
+        *,
+        broken: bool = False,
     ) -> None:
-        decision.served, decision.output = name, reading.text
+        decision.served, decision.output = place.name, reading.text
         decision.finish_reason = reading.finish_reason
         decision.usage = complete(call.format, call.body, reading, broken=broken)
-        model = self.manifest.models[name]
+        model = place.model
         public = partial(self.prices.rates, model.url, model.model_id)
         decision.charge = charge(decision.usage, model.price, public)
+
+    def _attempted(self, turn: Turn, decision: Decision) -> AbstractContextManager[Attempt]:
+        place = turn.place
+        return attempted(decision, self.clock, place.name, place.where, turn.waited)
 
 
 def _own(call: Call, form: Format) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.forward import Forward
 from ai_gateway.answer.guard import Guard
 from ai_gateway.answer.named import Naming
+from ai_gateway.answer.places import places
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.recording import Recorder
 from ai_gateway.answer.relay import Relay
@@ -54,7 +55,7 @@ class Gateway:
         self._recorder = Recorder(records, manifest_hash, policies, clock)
         self._guard = Guard(policies)
         self._selection = Selection(manifest, weights, random)
-        self._forward = Forward(manifest, upstreams, tries, prices, clock)
+        self._forward = Forward(places(manifest.models), upstreams, tries, prices, clock)
         self._relay = Relay(manifest, self._guard, upstreams, clock)
 
     def answer(self, call: Call) -> Answer:

@@ -20,12 +20,18 @@ MAX_NAME = 64
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at an upstream; no status where none came, no error where it answered."""
+    """One try at an upstream; no status where none came, no error where it answered.
+
+    Where it was never asked (its circuit is open, its queue full) there is no endpoint either.
+    """
 
     model: str
+    endpoint: str | None = None
     status: int | None = None
     latency_ms: float = 0.0
     error: str | None = None
+    #: Before it: in the model's queue, and between two tries.
+    waited_ms: float = 0.0
     #: Of the clock's monotonic time; not stored.
     started: float = field(default=0.0, repr=False)
 
@@ -101,7 +107,8 @@ def row(
         **_usage(decision),
         "time_to_first_token_ms": decision.first_byte_ms,
         "latency_ms": latency,
-        "overhead_ms": latency - sum(attempt.latency_ms for attempt in decision.attempts),
+        "overhead_ms": latency
+        - sum(attempt.waited_ms + attempt.latency_ms for attempt in decision.attempts),
         "cache": "off",
         "finish_reason": decision.finish_reason,
         "status": decision.status,

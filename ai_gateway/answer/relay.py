@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ai_gateway.answer import proxied
-from ai_gateway.answer.attempts import attempted, deadline
+from ai_gateway.answer.attempts import attempted, cancel, deadline
 from ai_gateway.answer.call import Answer
 from ai_gateway.answer.guard import Guard
+from ai_gateway.answer.places import where
 from ai_gateway.answer.record import Decision, digest
 from ai_gateway.clock import Clock
 from ai_gateway.manifest.model import Manifest
@@ -30,9 +31,9 @@ class Relay:
         self.guard.enforce(question.texts, decision)
         decision.selection = "pinned"
         request = proxied.request(event, self.manifest, question.data)
-        with attempted(name, decision, self.clock) as attempt:
+        with attempted(decision, self.clock, name, where(request.target)) as attempt:
             by = deadline(event, self.clock, request.timeout.whole)
-            raw = self.upstreams.relay(request, by)
+            raw = self.upstreams.relay(request, by, cancel=cancel(event))
             attempt.status = raw.status
         reply = proxied.reply(raw)
         decision.served, decision.status = name, raw.status

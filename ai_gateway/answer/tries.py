@@ -2,91 +2,153 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
+from threading import Event
 from typing import Final, TypeVar
 
+from ai_gateway.answer.places import Places
+from ai_gateway.answer.record import Attempt, Decision
+from ai_gateway.answer.turns import Turn, Turns
 from ai_gateway.clock import Clock
-from ai_gateway.contract import Event
-from ai_gateway.errors import GatewayError, UpstreamError
-from ai_gateway.manifest.model import Manifest, Model
-from ai_gateway.resilience import CircuitOpen, Circuits, Retries, Schedule, counts, matches, order
+from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError
+from ai_gateway.manifest.model import Route
+from ai_gateway.metrics import Metrics
+from ai_gateway.resilience import (
+    CircuitOpen,
+    ColdStart,
+    Fallback,
+    Retries,
+    Schedule,
+    matches,
+    order,
+)
+from ai_gateway.upstream.cancel import Cancel
 
 Result = TypeVar("Result")
 
-#: What holds where a route declares no retries.
-ONCE: Final = Retries(attempts=1, on=())
+#: What holds where a model says what to do while it starts, and the route declares no retries.
+STARTING: Final = Retries(attempts=1, on=("cold-start",))
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What outlives a bundle of it: which models are left alone for now."""
+    """What outlives a bundle of it: which models are left alone for now, and who waits for which.
 
-    circuits: Circuits
+    ``once`` is given a Turn and ends it where it returns; where it raises, that is done here.
+    """
+
+    turns: Turns
     clock: Clock
     random: Random
+    metrics: Metrics
 
     def until_one_answers(
-        self, event: Event, chosen: str, manifest: Manifest, once: Callable[[str], Result]
+        self,
+        decision: Decision,
+        chosen: str,
+        models: Mapping[str, Places],
+        once: Callable[[Turn], Result],
     ) -> Result:
         """What ``once`` gives for the first model that answers: ``chosen``, or its fallbacks.
 
         Raises the last failure, or CircuitOpen where no model is to be asked now.
         """
-        models, fallback = manifest.models, event.route.fallback
-        names = order(chosen, fallback, lambda name: self._passes(name, models[name]))
+        fallback = decision.event.route.fallback
+        if fallback is None:
+            return self._again(decision, models[chosen], once)
+        names = self._order(decision, chosen, models, fallback)
+        for name, instead in pairwise(names):
+            try:
+                return self._again(decision, models[name], once)
+            except UpstreamError as error:
+                if not matches(error, fallback.on):
+                    raise
+            self.metrics.fallbacks.labels(name, instead).inc()
+        return self._again(decision, models[names[-1]], once)
+
+    def _order(
+        self, decision: Decision, chosen: str, models: Mapping[str, Places], fallback: Fallback
+    ) -> tuple[str, ...]:
+        """Who is asked, at least one; of one that is left alone the decision says so."""
+        names = order(chosen, fallback, lambda name: self.turns.passes(models[name]))
+        if names and names[0] == chosen:
+            return names
+        decision.attempts.append(Attempt(chosen, error=CircuitOpen.code))
         if not names:
-            raise self._open(chosen, models[chosen])
-        for name in names[:-1]:
-            try:
-                return self._again(event, name, models[name], once)
-            except UpstreamError as error:
-                if fallback is None or not matches(error, fallback.on):
-                    raise
-        return self._again(event, names[-1], models[names[-1]], once)
+            raise self.turns.refusal(models[chosen])
+        self.metrics.fallbacks.labels(chosen, names[0]).inc()
+        return names
 
-    def _again(
-        self, event: Event, name: str, model: Model, once: Callable[[str], Result]
-    ) -> Result:
+    def _again(self, decision: Decision, places: Places, once: Callable[[Turn], Result]) -> Result:
         """One model, until it answers or nothing more is to be tried."""
-        began = event.started or self.clock.monotonic()
-        deadline = began + (event.route.timeout or model.timeout.whole)
-        retries = event.route.retries or ONCE
-        schedule = Schedule(retries, model.cold_start, deadline, self.clock, self.random)
-        while True:
-            try:
-                return self._once(name, model, once)
-            except UpstreamError as error:
-                wait = schedule.after(error)
-                if wait is None:
-                    raise
-                self.clock.sleep(wait)
-
-    def _once(self, name: str, model: Model, once: Callable[[str], Result]) -> Result:
-        if model.breaker is None:
-            return once(name)
-        leave = self.circuits.of(name, model.breaker).enter()
-        if leave is None:
-            raise self._open(name, model)
+        route, model = decision.event.route, places[0].model
+        by = self._deadline(decision, route, model.timeout.whole)
         try:
-            result = once(name)
-            leave.succeed()
-        except GatewayError as error:
-            if counts(error):
-                leave.fail()
+            return self._once(decision, places, by, 0.0, once)
+        except UpstreamError as error:
+            retries = route.retries or (STARTING if model.cold_start else None)
+            if retries is None:
+                raise
+            starting = model.cold_start or ColdStart()
+            schedule = Schedule(retries, starting, by, self.clock, self.random)
+            pause = schedule.after(error)
+            if pause is None:
+                raise
+        while True:
+            self.metrics.retries.labels(places[0].name).inc()
+            try:
+                return self._once(decision, places, by, pause, once)
+            except UpstreamError as error:
+                pause = schedule.after(error)
+                if pause is None:
+                    raise
+
+    def _once(
+        self,
+        decision: Decision,
+        places: Places,
+        by: float,
+        pause: float,
+        once: Callable[[Turn], Result],
+    ) -> Result:
+        turn = self._turn(decision, places, by, pause)
+        try:
+            return once(turn)
+        except BaseException as error:
+            turn.end(error)
             raise
-        finally:
-            leave.drop()  # unless it was told already
-        return result
 
-    def _passes(self, name: str, model: Model) -> bool:
-        return model.breaker is None or self.circuits.of(name, model.breaker).passes
+    def _turn(self, decision: Decision, places: Places, by: float, pause: float) -> Turn:
+        """Leave for one call after ``pause`` seconds; the time that it took is noted."""
+        began = self.clock.monotonic()
+        caller = decision.event.cancel
+        try:
+            if pause:
+                self._sleep(pause, caller)
+            turn = self.turns.take(places, by, caller)
+        except GatewayError as error:
+            waited_ms = (self.clock.monotonic() - began) * 1000
+            decision.attempts.append(Attempt(places[0].name, error=error.code, waited_ms=waited_ms))
+            raise
+        if pause or turn.slot is not None:
+            turn.waited = self.clock.monotonic() - began
+        return turn
 
-    def _open(self, name: str, model: Model) -> CircuitOpen:
-        wait = self.circuits.of(name, model.breaker).wait if model.breaker else 0.0
-        return CircuitOpen(
-            f"The model {name} failed too often and is left alone for now.",
-            headers={"retry-after": str(max(1, math.ceil(wait)))},
-        )
+    def _sleep(self, seconds: float, caller: Cancel | None) -> None:
+        """Wait, but for nobody who has left."""
+        if caller is None:
+            self.clock.sleep(seconds)
+            return
+        left = Event()
+        caller.add_callback(left.set)
+        if left.wait(seconds):
+            raise CallerLeft("The caller left before the model was asked again.")
+
+    def _deadline(self, decision: Decision, route: Route, whole: float) -> float:
+        """By when a model must have answered, all tries together."""
+        if route.timeout is None:
+            return self.clock.monotonic() + whole
+        return decision.event.started + route.timeout

@@ -16,7 +16,14 @@ from ai_gateway.cost.declared import Price
 from ai_gateway.manifest.closed import Closed, OneOrMore
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
-from ai_gateway.resilience.declared import Breaker, ColdStart, Fallback, Retries
+from ai_gateway.resilience.declared import (
+    Balance,
+    Breaker,
+    ColdStart,
+    Concurrency,
+    Fallback,
+    Retries,
+)
 
 Scheme = Literal["none", "api-key", "jwt", "platform"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -31,8 +38,17 @@ class Timeout(Closed):
     whole: Duration = 120.0
 
 
+class Endpoint(Closed):
+    """Another place of the same model; what it leaves out is as the model says."""
+
+    url: str = Field(description="Ends in /v1 (NIM) or /openai/v1 (vLLM).")
+    model_id: str | None = Field(None, min_length=1, description="What it calls the model.")
+    credentials: Credentials | None = None
+    ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
+
+
 class Model(Closed):
-    """One model endpoint."""
+    """One model, at one endpoint or several."""
 
     url: str = Field(description="Ends in /v1 (NIM) or /openai/v1 (vLLM).")
     model_id: str = Field(min_length=1, description="What the endpoint itself calls the model.")
@@ -46,7 +62,12 @@ class Model(Closed):
     max_connections: int = Field(1000, ge=1, le=10000)
     ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
     breaker: Breaker | None = Field(None, description="When it is left alone, and how long.")
-    cold_start: ColdStart = Field(ColdStart(), description="What to do while it starts.")
+    concurrency: Concurrency | None = Field(None, description="How many calls it gets at once.")
+    endpoints: tuple[Endpoint, ...] = Field(
+        (), max_length=100, description="Further places of it, which calls are shared out among."
+    )
+    balance: Balance = Field("least-busy", description="How one of several endpoints is picked.")
+    cold_start: ColdStart | None = Field(None, description="What to do while it starts.")
 
 
 class Routing(Closed):

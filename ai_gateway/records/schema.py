@@ -48,6 +48,8 @@ ATTEMPT = pa.struct(
         ("status", pa.int16()),  # null when no status line came
         ("latency_ms", pa.float64()),
         ("error", pa.string()),  # an error code of ai_gateway.errors, else null
+        ("endpoint", pa.string()),  # host and path of the endpoint; null when none was asked
+        ("waited_ms", pa.float64()),  # before it: in the model's queue, and between two tries
     ]
 )
 

@@ -17,7 +17,7 @@ from ai_gateway.resilience.declared import (
     Retries,
     Shadow,
 )
-from ai_gateway.resilience.failures import Busy, CircuitOpen, counts, kinds, matches
+from ai_gateway.resilience.failures import Busy, CircuitOpen, blames, counts, kinds, matches
 from ai_gateway.resilience.gate import Gate, Gates, Slot
 from ai_gateway.resilience.ordering import mixed, order
 from ai_gateway.resilience.retrying import Schedule
@@ -42,6 +42,7 @@ __all__ = [
     "Schedule",
     "Shadow",
     "Slot",
+    "blames",
     "counts",
     "kinds",
     "matches",

@@ -22,18 +22,26 @@ _FAILED = 10.0  # seconds of latency that a failure counts as: failing fast is n
 class Lease:
     """One call at ``url``; to be ended once."""
 
-    __slots__ = ("_balancer", "_started", "url")
+    __slots__ = ("_balancer", "_started", "_taken", "url")
 
     def __init__(self, balancer: Balancer, url: str, started: float) -> None:
         self._balancer: Balancer | None = balancer
         self._started = started
+        self._taken: float | None = None
         self.url = url
+
+    def answered(self) -> None:
+        """A stream has begun: this is its latency, however long it goes on."""
+        if self._balancer is not None:
+            self._taken = self._balancer._since(self._started)  # noqa: SLF001 - its other half
 
     def end(self, *, failed: bool | None = False) -> None:
         """The call is over; ``failed=None`` where it says nothing (the caller left)."""
         balancer, self._balancer = self._balancer, None
         if balancer is not None:
-            balancer._end(self.url, self._started, failed=failed)  # noqa: SLF001 - its other half
+            taken = balancer._since(self._started)  # noqa: SLF001 - its other half
+            taken = taken if self._taken is None else self._taken
+            balancer._end(self.url, taken, failed=failed)  # noqa: SLF001 - its other half
 
 
 class _Endpoint:
@@ -108,13 +116,16 @@ class Balancer:
             found = self._endpoints[url] = _Endpoint()
         return found
 
-    def _end(self, url: str, started: float, *, failed: bool | None) -> None:
+    def _since(self, started: float) -> float:
+        return self._clock.monotonic() - started
+
+    def _end(self, url: str, taken: float, *, failed: bool | None) -> None:
         now = self._clock.monotonic()
         with self._lock:
             endpoint = self._endpoints[url]
             endpoint.flying -= 1
             if failed is not None:
-                endpoint.learn(now, now - started, failed=failed)
+                endpoint.learn(now, taken, failed=failed)
 
 
 def _cost(found: tuple[tuple[float, float], str]) -> tuple[float, float]:

@@ -12,12 +12,12 @@ from ai_gateway.manifest.units import Duration, Name, matching
 #: How one endpoint of several is picked.
 Balance = Literal["least-busy", "latency"]
 
-_KIND = r"connect|timeout|cold-start|busy|open|4xx|5xx|4\d\d|5\d\d"
+_KIND = r"connect|timeout|cold-start|credentials|busy|open|4xx|5xx|4\d\d|5\d\d"
+_WANTED = "connect, timeout, cold-start, credentials, busy, open, 4xx, 5xx or a status"
 
 
 def _kind(value: object) -> object:
-    check = matching(_KIND, "connect, timeout, cold-start, busy, open, 4xx, 5xx or a status")
-    return check(str(value))  # YAML reads 429 as a number
+    return matching(_KIND, _WANTED)(str(value))  # YAML reads 429 as a number
 
 
 Kind = Annotated[
@@ -39,6 +39,12 @@ class Retries(Closed):
         False,  # noqa: FBT003 - pydantic's own order of arguments
         description="Also where the model may have worked on it: no answer came, or half of one.",
     )
+
+    @model_validator(mode="after")
+    def _for_nothing(self) -> Retries:
+        if "credentials" in self.on:
+            raise ValueError("failures that pass: refused credentials stay refused; a fallback may")
+        return self
 
 
 class Breaker(Closed):

@@ -36,8 +36,8 @@ _WORDS = {
     Busy.code: "busy",
     CircuitOpen.code: "open",
 }
-#: What never opens a circuit: whose move it is, or that the model is on its way.
-_HARMLESS = frozenset({"4xx", "cold-start", "busy", "open"})
+#: What never opens a circuit: somebody else's move, or a model that is on its way.
+_HARMLESS = frozenset({"4xx", "cold-start", "credentials", "busy", "open"})
 
 
 def kinds(error: GatewayError) -> frozenset[str]:
@@ -51,6 +51,20 @@ def kinds(error: GatewayError) -> frozenset[str]:
 def matches(error: GatewayError, on: Collection[str]) -> bool:
     """Whether ``error`` is one that ``on`` names."""
     return not kinds(error).isdisjoint(on)
+
+
+def blames(error: BaseException | None) -> bool | None:
+    """Whether a call that ended by ``error`` failed at its endpoint; None where it says nothing.
+
+    A refused request and a caller who left say nothing of an endpoint; a limit that is used up
+    and a cold start do, since another one may have neither.
+    """
+    if error is None:
+        return False
+    if not isinstance(error, UpstreamError):
+        return None
+    found = kinds(error)
+    return True if "4xx" not in found or "429" in found else None
 
 
 def counts(error: GatewayError) -> bool:

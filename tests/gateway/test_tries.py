@@ -1,6 +1,11 @@
 """What fails upstream is asked again, or another model instead, or left alone, as declared."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+
+from ai_gateway.hosting.arrival import Arrival
 
 ROUTE = """
   - path: /inference
@@ -98,3 +103,155 @@ def test_a_fallback_that_nobody_defined_does_not_start(start) -> None:
         AssertionError, match="found model-z, wanted one of judge, model-a, model-b"
     ):
         start(ROUTE + "    fallback: {models: model-z}\n")
+
+
+def test_what_an_upstream_asks_to_wait_is_waited_for(start, simulator) -> None:
+    """Retry-After holds, however short the declared backoff; the row says how long that took."""
+    gateway = start(ROUTE + "    retries: {backoff: 1ms}\n")
+    simulator.faults["model-a"] = "status=429; retry-after=1; times=1"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 200
+    (row,) = gateway.rows()
+    assert row["attempts"][0]["waited_ms"] == 0
+    assert 1000 <= row["attempts"][1]["waited_ms"] < 1500
+    assert row["overhead_ms"] < 500
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun(start, simulator) -> None:
+    """A model that asks for a minute falls back at once where there are five seconds."""
+    declared = "    retries: {backoff: 1ms}\n    fallback: {models: model-b}\n"
+    gateway = start(ROUTE + declared)
+    simulator.faults["model-a"] = "status=503; retry-after=60"
+    began = time.monotonic()
+    assert gateway.ask("What is GRPO?", model_name="model-a").json["model"] == "model-b"
+    assert time.monotonic() - began < 2
+    assert simulator.counts["model-a"] == 1
+
+
+def test_a_model_that_declares_it_is_waited_for_without_retries(start, simulator) -> None:
+    """What a model declares holds by itself; nothing else is asked again."""
+    gateway = start(ROUTE, models="    cold_start: {every: 20ms}\n")
+    simulator.faults["model-a"] = "status=503-text; times=2"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 200
+    simulator.faults["model-a"] = "status=500; times=2"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 502
+
+
+def test_a_cold_start_is_waited_for_within_the_deadline(start, simulator) -> None:
+    """A model that does not come up costs the caller no longer than the route's own timeout."""
+    routes = ROUTE.replace("5s", "700ms") + "    retries: {attempts: 1}\n"
+    gateway = start(routes, models="    cold_start: {every: 100ms, at_most: 60s}\n")
+    simulator.faults["model-a"] = "status=503-text"
+    began = time.monotonic()
+    reply = gateway.ask("What is GRPO?", model_name="model-a")
+    assert time.monotonic() - began < 1.5
+    assert (reply.status_code, reply.json["error"]["code"]) == (503, "upstream_cold_start")
+    assert simulator.counts["model-a"] > 3
+
+
+def test_a_caller_who_leaves_while_a_model_starts_is_noticed(start, simulator) -> None:
+    """The wait between two tries ends with him; nothing more is asked."""
+    gateway = start(
+        ROUTE.replace("5s", "1m") + "    retries: {attempts: 1}\n",
+        models="    cold_start: {every: 30s, at_most: 60s}\n",
+    )
+    simulator.faults["model-a"] = "status=503-text"
+    arrival = Arrival()
+
+    def ask():
+        body = {"inputs": "What is GRPO?", "model_name": "model-a"}
+        environ = {"gateway.disconnected": arrival}
+        client = gateway.client.application.test_client()
+        reply = client.post(
+            "/inference", json=body, headers=gateway.headers, environ_overrides=environ
+        )
+        return reply.status_code
+
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask)
+        while not simulator.counts["model-a"]:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        left = time.monotonic()
+        arrival.leave()
+        assert asked.result() == 499
+    assert time.monotonic() - left < 1
+    (row,) = gateway.rows()
+    assert [each["error"] for each in row["attempts"]] == [
+        "upstream_cold_start",
+        "client_closed_request",
+    ]
+    assert simulator.counts["model-a"] == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_the_gateways_own_wrong_credentials_are_not_tried_again(start, simulator, status) -> None:
+    """They are as wrong the second time, and open no circuit: what is wrong stays to be seen."""
+    breaker = "    breaker: {failures: 1, share: 0}\n"
+    declared = "    retries: {backoff: 1ms}\n    fallback: {models: model-b}\n"
+    gateway = start(ROUTE + declared, models=breaker)
+    simulator.faults["model-a"] = f"status={status}"
+    for asked in (1, 2):
+        reply = gateway.ask("What is GRPO?", model_name="model-a")
+        assert (reply.status_code, reply.json["error"]["code"]) == (502, "upstream_credentials")
+        assert simulator.counts["model-a"] == asked
+    assert simulator.counts["model-b"] == 0
+
+
+def test_another_model_answers_for_wrong_credentials_if_declared(start, simulator) -> None:
+    """Only where the fallback names them."""
+    gateway = start(ROUTE + "    fallback: {models: model-b, on: credentials}\n")
+    simulator.faults["model-a"] = "status=401"
+    assert gateway.ask("What is GRPO?", model_name="model-a").json["model"] == "model-b"
+
+
+def test_retries_for_wrong_credentials_do_not_start(start) -> None:
+    """Nothing is declared that would be for nothing."""
+    with pytest.raises(AssertionError, match="refused credentials stay refused"):
+        start(ROUTE + "    retries: {on: [5xx, credentials]}\n")
+
+
+@pytest.mark.parametrize(("repeat", "asked"), [("false", 1), ("true", 2)])
+def test_what_may_have_run_is_not_repeated_unless_declared(start, simulator, repeat, asked) -> None:
+    """An answer that was cut short may have been billed."""
+    gateway = start(ROUTE + f"    retries: {{backoff: 1ms, repeat: {repeat}}}\n")
+    simulator.faults["model-a"] = "cut=mid-body"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 502
+    assert simulator.counts["model-a"] == asked
+
+
+def test_who_was_left_alone_stands_in_the_row(start, simulator) -> None:
+    """An open circuit is why another model answered, so the row says it."""
+    gateway = start(
+        ROUTE + "    fallback: {models: model-b}\n",
+        models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n",
+    )
+    simulator.faults["model-a"] = "status=500"
+    for _ in range(2):
+        assert gateway.ask("x", model_name="model-a").json["model"] == "model-b"
+    assert attempts(gateway) == [("model-a", "model_circuit_open"), ("model-b", None)]
+
+
+def test_where_all_are_left_alone_the_caller_is_told(start, simulator) -> None:
+    """A fallback whose circuit is open as well is not asked either."""
+    gateway = start(
+        ROUTE + "    fallback: {models: model-a}\n",
+        models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n",
+    )
+    simulator.faults["model-a"] = "status=500"
+    statuses = [gateway.ask("x", model_name="model-a").status_code for _ in range(2)]
+    assert statuses == [502, 503]
+    assert simulator.counts["model-a"] == 1
+
+
+def test_a_stream_that_breaks_late_counts_for_the_circuit(start, simulator) -> None:
+    """A model whose streams break again and again is left alone, though each began well."""
+    routes = ROUTE.replace("/inference", "/v1/chat/completions")
+    routes = routes.replace("functions.inference", "functions.v1.chat_completions")
+    gateway = start(routes, models="    breaker: {failures: 2, cooldown: 1m}\n")
+    simulator.faults["model-a"] = "late-error"
+    body = {"model": "model-a", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    statuses = []
+    for _ in range(3):
+        reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+        statuses.append((reply.status_code, len(reply.data) > 0))
+    assert [status for status, _ in statuses] == [200, 200, 503]

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from ai_gateway.manifest.closed import Closed
+from ai_gateway.manifest.model import Model
 from ai_gateway.resilience import (
     Breaker,
     Canary,
@@ -43,6 +44,7 @@ def test_the_examples_check() -> None:
         shown |= yaml.load(
             block.replace("on:", "'on':"), yaml.SafeLoader
         )  # YAML 1.1 reads on as yes
+    assert Model.model_validate(shown.pop("model-a")).endpoints
     assert shown.keys() == MODELS.keys()
     for name, value in shown.items():
         MODELS[name].model_validate(value)

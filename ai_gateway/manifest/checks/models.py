@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
 from ai_gateway.manifest.credentials import Credentials
-from ai_gateway.manifest.model import Manifest
+from ai_gateway.manifest.model import Manifest, Model
 from ai_gateway.upstream.credentials import usable
 
 
@@ -30,6 +31,21 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
             continue
         yield from _url((*at, "url"), model.url)
         yield from _token((*at, "credentials", "token"), model.credentials)
+        yield from _endpoints(at, model)
+
+
+def _endpoints(at: Location, model: Model) -> Iterator[Finding]:
+    others = [endpoint.url.rstrip("/") for endpoint in model.endpoints]
+    urls = Counter([model.url.rstrip("/"), *others])
+    for index, endpoint in enumerate(model.endpoints):
+        here: Location = (*at, "endpoints", index)
+        yield from _url((*here, "url"), endpoint.url)
+        if endpoint.credentials is not None:
+            yield from _token((*here, "credentials", "token"), endpoint.credentials)
+        if urls[others[index]] > 1:
+            yield Finding((*here, "url"), "the URL of another endpoint", "each of them once")
+    if "balance" in model.model_fields_set and not model.endpoints:
+        yield Finding((*at, "balance"), model.balance, "endpoints to pick from, or no balance")
 
 
 def _token(at: Location, credentials: Credentials) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.functions import PROXY, UnknownFunction, resolve
 from ai_gateway.manifest.model import Manifest, Route, Security
 
+#: What says how models are asked, which a target is none of.
+_OF_MODELS = frozenset({"routing", "retries", "fallback", "canary", "shadow"})
 _PARAMETER = re.compile(r"\{\w+\}")
 
 
@@ -71,8 +73,9 @@ def _ignored(at: Location, route: Route) -> Iterator[Finding]:
         yield Finding(
             (*at, "credentials"), "credentials but no target", "them on a model or a target"
         )
-    if route.target and "routing" in route.model_fields_set:
-        yield Finding((*at, "routing"), "routing and a target", "one of them")
+    if route.target:
+        for name in sorted(_OF_MODELS & route.model_fields_set):
+            yield Finding((*at, name), f"{name} and a target", "one of them")
 
 
 def _named(manifest: Manifest) -> Iterator[Finding]:

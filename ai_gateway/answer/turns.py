@@ -1,0 +1,150 @@
+"""Leave for one call to a model: a place in its gate, one of its endpoints, a closed circuit.
+
+A turn is held as long as the call lasts, a stream's to its end. What nobody declared costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ai_gateway.answer.places import Place, Places
+from ai_gateway.clock import Clock
+from ai_gateway.errors import GatewayError
+from ai_gateway.resilience import (
+    Balancer,
+    Circuit,
+    CircuitOpen,
+    Circuits,
+    Gates,
+    Lease,
+    Pass,
+    Slot,
+    blames,
+    counts,
+)
+from ai_gateway.upstream.cancel import Cancel
+
+
+@dataclass(slots=True)
+class Turn:
+    """One call's leave; to be ended, whatever becomes of the call. Ending it twice is as once."""
+
+    place: Place
+    slot: Slot | None = None
+    lease: Lease | None = None
+    circuit: Circuit | None = None
+    leave: Pass | None = None
+    #: Seconds that the call has waited for it.
+    waited: float = 0.0
+
+    def begin(self) -> None:
+        """The first event of a stream is here: the endpoint answers, and is still busy."""
+        if self.lease is not None:
+            self.lease.answered()
+        if self.leave is not None:
+            self.leave.succeed()
+            self.leave = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """The call is over, by ``error`` if there was one."""
+        circuit, self.circuit = self.circuit, None
+        if circuit is not None:
+            self._tell(circuit, error)
+        if self.lease is not None:
+            self.lease.end(failed=blames(error))
+        if self.slot is not None:
+            self.slot.close()
+
+    def _tell(self, circuit: Circuit, error: BaseException | None) -> None:
+        failed = isinstance(error, GatewayError) and counts(error)
+        # The first event told of a success: a stream that breaks after it is one call more.
+        leave = circuit.enter() if self.leave is None and failed else self.leave
+        if leave is None:
+            return
+        if failed:
+            leave.fail()
+        elif error is None:
+            leave.succeed()
+        else:
+            leave.drop()
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What is known of every model and endpoint; it lives on across reloads."""
+
+    circuits: Circuits
+    gates: Gates
+    balancer: Balancer
+
+    @classmethod
+    def of(cls, clock: Clock) -> Turns:
+        """Nothing is known yet."""
+        return cls(Circuits(clock), Gates(clock), Balancer(clock))
+
+    def passes(self, places: Places) -> bool:
+        """Whether a circuit lets a call through to one of ``places``."""
+        return places[0].model.breaker is None or any(map(self._passes, places))
+
+    def take(self, places: Places, deadline: float, caller: Cancel | None) -> Turn:
+        """A turn at one of ``places``, waited for until ``deadline`` (monotonic) at most.
+
+        Raises CircuitOpen, Busy, and CallerLeft where ``caller`` left the queue.
+        """
+        first = places[0]
+        if not self.passes(places):
+            raise self.refusal(places)
+        if first.model.concurrency is None:
+            return self._turn(places, None)
+        slot = self.gates.of(first.name, first.model.concurrency).enter(deadline, caller)
+        try:
+            return self._turn(places, slot)
+        except BaseException:
+            slot.close()
+            raise
+
+    def refusal(self, places: Places) -> CircuitOpen:
+        """What a caller is told while no circuit lets him through to ``places``."""
+        wait = min(map(self._wait, places))
+        return CircuitOpen(
+            f"The model {places[0].name} failed too often and is left alone for now.",
+            headers={"retry-after": str(max(1, math.ceil(wait)))},
+        )
+
+    def keep(self, places: Iterable[Place]) -> None:
+        """Forget every model and endpoint but ``places``: what a reload left out."""
+        kept = list(places)
+        self.circuits.keep({place.key for place in kept if place.model.breaker})
+        self.gates.keep({place.name for place in kept if place.model.concurrency})
+        self.balancer.keep({place.where for place in kept if place.model.endpoints})
+
+    def _turn(self, places: Places, slot: Slot | None) -> Turn:
+        place, lease = (places[0], None) if len(places) == 1 else self._balanced(places)
+        breaker = place.model.breaker
+        if breaker is None:
+            return Turn(place, slot, lease)
+        circuit = self.circuits.of(place.key, breaker)
+        leave = circuit.enter()
+        if leave is None:  # another call took the last probe since
+            if lease is not None:
+                lease.end(failed=None)
+            raise self.refusal(places)
+        return Turn(place, slot, lease, circuit, leave)
+
+    def _balanced(self, places: Places) -> tuple[Place, Lease]:
+        """The best endpoint of those whose circuit lets a call through."""
+        there = {place.where: place for place in places if self._passes(place)}
+        lease = self.balancer.pick(tuple(there), places[0].model.balance)
+        if lease is None:
+            raise self.refusal(places)
+        return there[lease.url], lease
+
+    def _passes(self, place: Place) -> bool:
+        breaker = place.model.breaker
+        return breaker is None or self.circuits.of(place.key, breaker).passes
+
+    def _wait(self, place: Place) -> float:
+        breaker = place.model.breaker
+        return 0.0 if breaker is None else self.circuits.of(place.key, breaker).wait

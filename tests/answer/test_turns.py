@@ -1,0 +1,151 @@
+"""A turn tells the circuit, the balancer and the gate how its call ended, each once."""
+
+import pytest
+
+from ai_gateway.answer.places import Place, places, where
+from ai_gateway.answer.turns import Turns
+from ai_gateway.errors import (
+    BadRequest,
+    CallerLeft,
+    UpstreamColdStart,
+    UpstreamDenied,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamRefused,
+)
+from ai_gateway.manifest.model import Model
+from ai_gateway.resilience import CircuitOpen, blames
+from tests.resilience.moving import MovingClock
+
+URL = "https://one.example/v1"
+BREAKER = {"failures": 1, "share": 0.0, "cooldown": 10.0}
+
+
+def at(*endpoints, **declared) -> tuple[Place, ...]:
+    """The places of a model with further ``endpoints``."""
+    given = {"url": URL, "model_id": "m", "endpoints": [{"url": url} for url in endpoints]}
+    return places({"m": Model.model_validate({**given, **declared})})["m"]
+
+
+@pytest.fixture
+def clock() -> MovingClock:
+    """Stands still."""
+    return MovingClock()
+
+
+@pytest.fixture
+def turns(clock) -> Turns:
+    """Nothing is known yet."""
+    return Turns.of(clock)
+
+
+def take(turns, there):
+    """A turn for a caller who stays."""
+    return turns.take(there, 2000.0, None)
+
+
+def test_nothing_is_kept_of_what_nobody_declared(turns) -> None:
+    """A model without gate, breaker or further endpoints leaves no state behind."""
+    turn = take(turns, at())
+    turn.begin()
+    turn.end()
+    assert (list(turns.circuits), list(turns.gates), turns.balancer.flying()) == ([], [], {})
+
+
+def test_a_failure_opens_the_circuit_and_a_probe_closes_it(turns, clock) -> None:
+    """The error of a call decides; what the caller did wrong does not."""
+    there = at(breaker=BREAKER)
+    for harmless in (BadRequest("x"), CallerLeft("x"), UpstreamDenied("x"), KeyError("x")):
+        take(turns, there).end(harmless)
+    assert turns.passes(there)
+    take(turns, there).end(UpstreamError("x"))
+    with pytest.raises(CircuitOpen) as refused:
+        take(turns, there)
+    assert refused.value.headers == {"retry-after": "10"}
+    clock.sleep(10)
+    take(turns, there).end()
+    assert turns.passes(there)
+
+
+def test_a_stream_that_breaks_late_is_a_failure_too(turns) -> None:
+    """Its first event was a success; its break is told as well, once."""
+    there = at(breaker={**BREAKER, "failures": 2})
+    for _ in range(2):
+        assert turns.passes(there)
+        turn = take(turns, there)
+        turn.begin()
+        turn.end(UpstreamError("cut"))
+        turn.end(UpstreamError("cut"))
+    assert not turns.passes(there)
+
+
+def test_the_last_probe_may_be_taken_in_between(turns, clock) -> None:
+    """Who comes too late for it is refused, and nothing stays in flight."""
+    there = at("https://two.example/v1", breaker=BREAKER)
+    for _ in there:
+        take(turns, there).end(UpstreamError("x"))
+    clock.sleep(10)
+    probes = [take(turns, there) for _ in there]
+    with pytest.raises(CircuitOpen):
+        take(turns, there)
+    for probe in probes:
+        probe.end()
+    assert set(turns.balancer.flying().values()) == {0}
+
+
+def test_a_gate_is_left_when_no_endpoint_is_to_be_asked(turns) -> None:
+    """A place that was waited for is free again when the circuit opened meanwhile."""
+    there = at(breaker=BREAKER, concurrency={"limit": 1})
+
+    class Raced(Turns):
+        """Whose circuit opens between the look and the call."""
+
+        __slots__ = ()
+
+        def passes(self, _places) -> bool:
+            return True
+
+    raced = Raced(turns.circuits, turns.gates, turns.balancer)
+    take(turns, there).end(UpstreamError("x"))
+    with pytest.raises(CircuitOpen):
+        take(raced, there)
+    ((_, gate),) = turns.gates
+    assert gate.busy == 0
+
+
+def test_all_endpoints_left_alone_is_the_model_left_alone(turns, clock) -> None:
+    """As long as one answers the model does; then the shortest wait is told."""
+    there = at("https://two.example/v1", breaker=BREAKER)
+    take(turns, there).end(UpstreamError("x"))
+    clock.sleep(4)
+    take(turns, there).end(UpstreamError("x"))
+    assert turns.refusal(there).headers == {"retry-after": "6"}
+    with pytest.raises(CircuitOpen):
+        take(turns, there)
+    assert turns.refusal(at()).headers == {"retry-after": "1"}
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (None, False),
+        (UpstreamError("x"), True),
+        (UpstreamRateLimited("x"), True),
+        (UpstreamColdStart("x"), True),
+        (UpstreamDenied("x"), True),
+        (UpstreamRefused("x", 400), None),
+        (CallerLeft("x"), None),
+        (KeyError("x"), None),
+    ],
+)
+def test_what_a_call_says_of_its_endpoint(error, says) -> None:
+    """A refused request says nothing, a limit or a refused credential that another may do."""
+    assert blames(error) is says
+
+
+def test_places_are_told_apart(turns) -> None:
+    """One endpoint goes by the model's name; several each by their own, without user or query."""
+    assert [place.key for place in at()] == ["m"]
+    one, two = at("https://two.example/v1/")
+    assert (one.key, two.key) == ("m one.example/v1", "m two.example/v1")
+    assert where("https://user:secret@h.example:8443/a/v1/?api-version=1") == "h.example:8443/a/v1"

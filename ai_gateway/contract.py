@@ -94,11 +94,16 @@ def _place(problem: ErrorDetails) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back: a model or a mapping (sent as JSON), bytes, or chunks for a stream."""
+    """What goes back: a model or a mapping (sent as JSON), bytes, or chunks for a stream.
+
+    ``heartbeat`` is what may be sent between two chunks of a stream that has fallen silent; a
+    stream that has one gives whole events as its chunks.
+    """
 
     body: Body
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    heartbeat: bytes = b""
 
 
 class Progress(Protocol):

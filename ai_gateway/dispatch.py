@@ -37,6 +37,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes | Iterable[bytes]
+    #: At most so many seconds pass in silence once a stream has begun: then these bytes are sent.
+    heartbeat: tuple[float, bytes] | None = None
 
 
 def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
@@ -46,7 +48,7 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
             event, caller=snapshot.identity.caller(event.route, event.method, event.headers)
         )
         _limit(event, snapshot)
-        response = render(handler(event, snapshot.context))
+        response = render(handler(event, snapshot.context), snapshot.bundle.manifest.heartbeat)
     except GatewayError as error:
         response = _refused(event, error, snapshot)
     except Exception:
@@ -114,8 +116,8 @@ def _count(event: Event, response: Response, snapshot: Snapshot) -> None:
     )
 
 
-def render(reply: Reply) -> Response:
-    """A function's Reply as bytes."""
+def render(reply: Reply, silence: float) -> Response:
+    """A function's Reply as bytes; a stream may be silent for ``silence`` seconds, 0 is for ever."""
     body = reply.body
     if isinstance(body, bytes):
         return Response(reply.status, reply.headers, body)
@@ -123,7 +125,8 @@ def render(reply: Reply) -> Response:
         body = body.model_dump(mode="json", by_alias=True)
     if isinstance(body, Mapping):
         return Response(reply.status, {**_JSON, **reply.headers}, strictjson.dumps(body))
-    return Response(reply.status, reply.headers, body)
+    heartbeat = (silence, reply.heartbeat) if silence and reply.heartbeat else None
+    return Response(reply.status, reply.headers, body, heartbeat)
 
 
 def problem(error: GatewayError, shape: str = "openai") -> Response:

@@ -53,7 +53,9 @@ class Endpoint:
             body=_body(environ),
             cancel=environ.get("gateway.disconnected"),
         )
-        return dispatch(event, self.handler, self.snapshot)
+        response = dispatch(event, self.handler, self.snapshot)
+        environ["gateway.heartbeat"] = response.heartbeat
+        return response
 
 
 class FixedPaths:

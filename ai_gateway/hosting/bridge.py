@@ -137,6 +137,7 @@ async def _forward(outbox: Outbox, send: Send) -> None:
         if outbox.head and not started:
             started = True
             await send(_start(outbox.head.status, outbox.head.headers))
+            outbox.watch()
         if last and outbox.broken:
             return
         await send(_body(chunk, more=not last))

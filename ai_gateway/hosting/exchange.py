@@ -88,9 +88,12 @@ class Exchange:
             raise RuntimeError("start_response was called twice")
         if _CONTROL.search("".join(value for _, value in headers)):
             raise ValueError("a header's value holds a control character")
+        # A reply to HTTP/1.0 says its length: nothing can be put between its chunks.
+        framed = self._environ["SERVER_PROTOCOL"] != "HTTP/1.0"
         self._head = Head(
             int(status[:3]),
             [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            self._environ.get("gateway.heartbeat") if framed else None,
         )
         return self._write
 

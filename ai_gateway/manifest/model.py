@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from ai_gateway.cost.declared import Price
 from ai_gateway.manifest.closed import Closed, OneOrMore
 from ai_gateway.manifest.credentials import Credentials
-from ai_gateway.manifest.units import Duration, Name, RateLimit, UrlPath
+from ai_gateway.manifest.units import Duration, Interval, Name, RateLimit, UrlPath
 from ai_gateway.resilience.declared import (
     Balance,
     Breaker,
@@ -164,6 +164,9 @@ class Manifest(Closed):
     allowed_hosts: tuple[str, ...] | None = Field(
         None,
         description="Hosts and networks that targets may have; the file's own targets if left out.",
+    )
+    heartbeat: Interval = Field(
+        15.0, description="The longest silence of a stream, whatever its model does; 0 is none."
     )
     callback: str | None = None
 

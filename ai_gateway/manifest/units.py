@@ -25,16 +25,27 @@ _WINDOWS |= {"d": 86400, "day": 86400}
 
 def duration(value: object) -> float:
     """Seconds from ``500ms``, ``30s``, ``5m``, ``1h``, ``7d``, or a plain number of seconds."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", str(value).strip())
-        if not match:
-            raise ValueError("a duration such as 500ms, 30s, 5m, 1h or 7d")
-        seconds = float(match[1]) * _SECONDS[match[2]]
+    seconds = _seconds(value)
     if seconds <= 0:
         raise ValueError("a duration longer than nothing")
     return seconds
+
+
+def interval(value: object) -> float:
+    """As ``duration``, or 0 for never."""
+    seconds = _seconds(value)
+    if seconds < 0:
+        raise ValueError("a duration, or 0 for never")
+    return seconds
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", str(value).strip())
+    if not match:
+        raise ValueError("a duration such as 500ms, 30s, 5m, 1h or 7d")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +68,16 @@ def rate(value: object) -> Rate:
     return Rate(int(match[1]), _WINDOWS[unit])
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(duration),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d)$"},
-                {"type": "number"},
-            ]
-        }
-    ),
-]
+_WRITTEN = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d)$"},
+            {"type": "number"},
+        ]
+    }
+)
+Duration = Annotated[float, BeforeValidator(duration), _WRITTEN]
+Interval = Annotated[float, BeforeValidator(interval), _WRITTEN]
 RateLimit = Annotated[
     Rate,
     BeforeValidator(rate),

@@ -60,7 +60,9 @@ def ask(event: Event, context: Context, form: Format, body: Mapping[str, Any]) -
 def render(answer: Answer, stream: Callable[[], EventStream]) -> Reply:
     """An answer in its own format; ``stream`` gives its events where it is streamed."""
     if answer.chunks is not None:
-        return Reply(stream(), headers={**_STREAM_HEADERS, **answer.headers})
+        events = stream()
+        headers = {**_STREAM_HEADERS, **answer.headers}
+        return Reply(events, headers=headers, heartbeat=events.heartbeat)
     return whole(answer)
 
 

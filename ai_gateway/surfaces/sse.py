@@ -15,6 +15,8 @@ class EventStream:
     """A stream's bytes. What breaks after the first is an event of its own, never a silent end."""
 
     errors = "openai"
+    #: A comment, which every reader of server-sent events passes over.
+    heartbeat = b": ping\n\n"
 
     def __init__(self, answer: Answer) -> None:
         if answer.chunks is None:
@@ -101,3 +103,4 @@ class AnthropicStream(NamedEventStream):
     """As Anthropic's SDKs read it."""
 
     errors = "anthropic"
+    heartbeat = b'event: ping\ndata: {"type": "ping"}\n\n'

@@ -58,6 +58,9 @@ FACT = "finite set of states"
 #: A stream of a minute: long enough to be left.
 ENDLESS = f"{QUESTION} [[simulate tokens=1200; chunk-delay=0.05]]"
 
+#: A stream of a few words with silences between them.
+SILENT = "Hello! [[simulate say=One two three.; chunk-delay=0.5]]"
+
 
 def fails(directive: str) -> str:
     """A question that the stand-in answers in that way, whoever forwards it."""

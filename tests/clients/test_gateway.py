@@ -12,7 +12,7 @@ import pytest
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records, to_rows
-from tests.clients.conftest import ENDLESS, KEY, LATER, QUESTION, fails
+from tests.clients.conftest import ENDLESS, KEY, LATER, QUESTION, SILENT, fails
 
 openai = pytest.importorskip("openai", reason="install the dependency group clients")
 
@@ -75,6 +75,24 @@ def test_a_bad_request_is_told_with_its_parameter(connect: Any) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         ask(connect(), stream="yes")
     assert caught.value.param == "stream"
+
+
+@pytest.mark.parametrize(
+    ("path", "beat"),
+    [
+        ("chat/completions", b": ping\n\n"),
+        ("messages", b'event: ping\ndata: {"type": "ping"}\n\n'),
+    ],
+)
+def test_a_silent_stream_is_kept_alive(gateway_url: str, path: str, beat: bytes) -> None:
+    """By what the API's clients pass over, between whole events."""
+    said = [{"role": "user", "content": SILENT}]
+    body = {"model": "claude", "messages": said, "max_tokens": 99, "stream": True}
+    headers = {"x-api-key": KEY}
+    reply = httpx.post(f"{gateway_url}/v1/{path}", json=body, headers=headers, trust_env=False)
+    events = reply.content.split(b"\n\n")
+    assert events.count(beat.strip()) > 3
+    assert b"".join(events).count(beat.strip()) == events.count(beat.strip())
 
 
 def test_who_leaves_is_recorded(connect: Any, gateway_data: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.manifest.units import Rate, duration, rate
+from ai_gateway.manifest.units import Rate, duration, interval, rate
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,19 @@ def test_what_is_no_duration_is_refused(written: object) -> None:
     """A duration without a unit, of an unknown one, or of nothing is refused."""
     with pytest.raises(ValueError, match="duration"):
         duration(written)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [(0, 0), ("0s", 0), ("15s", 15), (0.5, 0.5)])
+def test_an_interval_may_be_never(written: object, seconds: float) -> None:
+    """Zero turns off what else happens so often."""
+    assert interval(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["often", "5", -1, False, None])
+def test_what_is_no_interval_is_refused(written: object) -> None:
+    """It is written as a duration is."""
+    with pytest.raises(ValueError, match="duration"):
+        interval(written)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def _count(event: Event, response: Response, snapshot: Snapshot) -> None:
 
 
 def render(reply: Reply, silence: float) -> Response:
-    """A function's Reply as bytes; a stream may be silent for ``silence`` seconds, 0 is for ever."""
+    """A function's Reply as bytes; a stream is silent for ``silence`` seconds, 0 is for ever."""
     body = reply.body
     if isinstance(body, bytes):
         return Response(reply.status, reply.headers, body)

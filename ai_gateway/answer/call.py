@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ai_gateway.answer.pieces import Pieces
 from ai_gateway.contract import Event
-from ai_gateway.formats import Format
+from ai_gateway.formats import File, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.translate.table import Spoken, spoken
 
@@ -26,6 +27,8 @@ class Call:
     model: str | None = None
     format: Format = CHAT
     stream: bool = False
+    #: Of a form, passed on as they came; ``body`` describes them.
+    files: tuple[File, ...] = ()
     #: ``model`` is the name of a route, whose routing is that of the event's route.
     routed: bool = False
     #: What ``spoken`` worked out, by dialect; a changed copy of the call begins without.
@@ -54,7 +57,8 @@ class Chunks(Protocol):
 class Answer:
     """A model's answer: its text, the whole body, and headers that say who and why.
 
-    Of a streamed answer there are ``chunks`` instead of text and body.
+    Of a streamed answer there are ``chunks`` instead of text and body, or ``pieces`` where it is
+    bytes.
     """
 
     model: str
@@ -63,3 +67,4 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Chunks | None = None
+    pieces: Pieces | None = None

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
 
 from ai_gateway import strictjson
 from ai_gateway.answer.attempts import attempted, cancel, deadline
 from ai_gateway.answer.call import Answer, Call
+from ai_gateway.answer.pieces import Pieces
 from ai_gateway.answer.places import Place, Places
 from ai_gateway.answer.record import Attempt, Decision, digest
 from ai_gateway.answer.route import Choice
@@ -65,19 +65,25 @@ class Forward:
                 form.path,
                 spoken.body,
                 by,
+                files=call.files,
                 cancel=cancel(call.event),
                 headers=_own(call, form),
             )
             attempt.status = reply.status
-            said = cast("dict[str, Any]", reply.body)
-            reading = form.read(said)
+            said = reply.body
+            reading = form.plain(said) if isinstance(said, bytes) else form.read(said)
         turn.end()
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
         self._said(call, reading, place, decision)
-        # The endpoint calls it by another name.
-        answered = {**spoken.answer(said), "model": place.name}
-        decision.digest = digest(strictjson.dumps(answered))
         headers = _explain(place.name, choice, simulated=reply.simulated)
+        if isinstance(said, bytes):
+            decision.digest = digest(said)
+            headers["content-type"] = reply.headers.get("content-type", "text/plain")
+            return Answer(place.name, reading.text, said, reply.status, headers)
+        answered = spoken.answer(said)
+        if call.format.named:  # the endpoint calls it by another name
+            answered = {**answered, call.format.named: place.name}
+        decision.digest = digest(strictjson.dumps(answered))
         return Answer(place.name, reading.text, answered, reply.status, headers)
 
     def _open(
@@ -86,6 +92,8 @@ class Forward:
         place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
         form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
+        if form.binary:
+            return self._pieces(call, turn, choice, decision, ended)
         if form.reader is None:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
         with self._attempted(turn, decision) as attempt:
@@ -94,6 +102,7 @@ class Forward:
                 form.path,
                 spoken.body,
                 by,
+                files=call.files,
                 cancel=cancel(call.event),
                 headers=_own(call, form),
             )
@@ -105,6 +114,30 @@ class Forward:
         headers = _explain(place.name, choice, simulated=source.simulated)
         chunks = Translated(streamed, spoken, place.name)
         return Answer(place.name, headers=headers, chunks=chunks)
+
+    def _pieces(
+        self, call: Call, turn: Turn, choice: Choice, decision: Decision, ended: Ended
+    ) -> Answer:
+        """An answer of bytes; of the record they are a size and a digest."""
+        place, model = turn.place, turn.place.model
+        spoken = call.spoken(model.dialect)
+        by = deadline(call.event, self.clock, model.timeout.whole)
+        with self._attempted(turn, decision) as attempt:
+            source = self.upstreams.binary(
+                model, spoken.format.path, spoken.body, by, cancel=cancel(call.event)
+            )
+            attempt.status = source.status
+        turn.begin()
+        decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
+
+        def over(size: int, sha256: str, error: GatewayError | None) -> None:
+            decision.digest = sha256
+            said = Reading(f"{source.content_type}, {size} bytes")
+            self._ended(said, error, call=call, turn=turn, decision=decision, ended=ended)
+
+        headers = _explain(place.name, choice, simulated=source.simulated)
+        headers["content-type"] = source.content_type
+        return Answer(place.name, headers=headers, pieces=Pieces(source, over))
 
     def _ended(
         self,

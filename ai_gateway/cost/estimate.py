@@ -23,7 +23,9 @@ def complete(form: Format, body: Body, reading: Reading, *, broken: bool = False
     ``broken``: it ended early, unless its end was read: what is counted then is all of it.
     """
     usage, broken = reading.usage, broken and reading.finish_reason is None
-    if form.reader is None or not (broken or usage.input is None or usage.output is None):
+    if form.reader is None or form.wordless:
+        return usage
+    if not (broken or usage.input is None or usage.output is None):
         return usage
     texts = _once(text.text for text in form.texts(body))
     return estimate(usage, texts, reading.text, broken=broken)

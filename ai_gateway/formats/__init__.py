@@ -7,6 +7,7 @@ turns one format into another where a model speaks another than the caller.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,6 +15,26 @@ from typing import Any, Protocol
 from ai_gateway.guardrails.engine import Text
 
 Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in a form. It is passed on as it came; nothing reads it, and no record holds it."""
+
+    name: str
+    filename: str
+    content_type: str
+    data: bytes = field(repr=False)
+
+    def described(self) -> dict[str, Any]:
+        """What stands in the request's body in its place."""
+        digest = f"sha256:{hashlib.sha256(self.data).hexdigest()}"
+        return {
+            "filename": self.filename,
+            "content_type": self.content_type,
+            "bytes": len(self.data),
+            "digest": digest,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,10 @@ class Reader(Protocol):
         """What was read so far."""
 
 
+def _silent(_data: bytes) -> Reading:
+    return Reading()
+
+
 def _none(_body: Body) -> list[Text]:
     return []
 
@@ -68,3 +93,11 @@ class Format:
     headers: tuple[str, ...] = ()
     #: The texts that define tools and answers, which are guarded too; ``texts`` holds none of them.
     definitions: Callable[[Body], list[Text]] = _none
+    #: What an answer says that is no JSON, as some below ``/audio/`` are.
+    plain: Callable[[bytes], Reading] = _silent
+    #: The key of an answer that holds the model's name, if one does.
+    named: str | None = "model"
+    #: Whether a stream is bytes as they come and no events.
+    binary: bool = False
+    #: Whether its answers' words are not what it generates, so that tokens are not made up of them.
+    wordless: bool = False

@@ -23,10 +23,15 @@ from ai_gateway.records.tables import Condition
 
 _IDS: Final = ("request_id", "surface", "status", "privacy")
 _FAILURES: Final = ("request_id", "prompt", "outcome", "attempt", "retry_at")
+#: Surfaces whose answers are no text that answers a question.
+_WORDLESS: Final = (
+    *("embeddings", "rerank", "ranking", "infer", "count_tokens"),
+    *("images", "image_edits", "image_variations", "speech", "transcriptions", "translations"),
+)
 #: Answers of a model: neither the judge's own calls nor what a target answered.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
-    ("surface", "not in", ["judge", "proxy", None]),
+    ("surface", "not in", ["judge", "proxy", *_WORDLESS, None]),
 ]
 
 

@@ -20,7 +20,14 @@ TEXT = (
 )
 _EMBED = ("/v1/embeddings",)
 _RANK = ("/v1/rerank", "/v1/ranking")
-_MEDIA = ("/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions")
+_MEDIA = (
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+)
 _TENSORS = ("/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready")
 
 

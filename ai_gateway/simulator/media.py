@@ -11,6 +11,8 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
+import orjson
+
 from ai_gateway.simulator import chat, fields, reply, text
 from ai_gateway.simulator.entrances import Question
 from ai_gateway.simulator.fields import Field
@@ -35,13 +37,49 @@ def images(question: Question) -> Reply:
     problem = fields.problem(body, _IMAGES)
     if problem:
         return OPENAI.error(400, problem)
-    data = [
-        {"b64_json": base64.b64encode(_png(body["prompt"], index)).decode()}
-        for index in range(body.get("n") or 1)
-    ]
-    tokens = text.count_tokens(body["prompt"])
+    return _pictures(body, body["prompt"], int(body.get("n") or 1), "image_generation")
+
+
+def edits(question: Question) -> Reply:
+    """One picture; its colour is given by the prompt and the size of the first picture."""
+    body = question.body
+    found = body.get("image") or body.get("image[]")
+    if not isinstance(found, Upload) or not isinstance(body.get("prompt"), str):
+        return OPENAI.error(400, "image and prompt: a file and a text were expected.")
+    return _pictures(body, f"{body['prompt']} {found.size}", 1, "image_edit")
+
+
+def variations(question: Question) -> Reply:
+    """One picture, whose colour the size of the other gives."""
+    found = question.body.get("image")
+    if not isinstance(found, Upload):
+        return OPENAI.error(400, "image: an uploaded file was expected.")
+    return _pictures({}, str(found.size), 1, "image_edit")
+
+
+def _pictures(body: dict[str, Any], prompt: str, number: int, name: str) -> Reply:
+    data = [{"b64_json": base64.b64encode(_png(prompt, index)).decode()} for index in range(number)]
+    tokens = text.count_tokens(prompt)
     usage = {"input_tokens": tokens, "output_tokens": len(data), "total_tokens": tokens + len(data)}
-    return reply.json({"created": chat.CREATED, "data": data, "usage": usage})
+    if not _flag(body):
+        return reply.json({"created": chat.CREATED, "data": data, "usage": usage})
+    said = {"created_at": chat.CREATED, "output_format": "png", "size": "8x8", **data[0]}
+    return reply.stream(
+        (
+            _event({**said, "type": f"{name}.partial_image", "partial_image_index": 0}, named=True),
+            _event({**said, "type": f"{name}.completed", "usage": usage}, named=True),
+        )
+    )
+
+
+def _flag(body: dict[str, Any]) -> bool:
+    """Whether a stream is asked for, in JSON or in a form."""
+    return body.get("stream") in (True, "true")
+
+
+def _event(value: dict[str, Any], *, named: bool = False) -> bytes:
+    name = f"event: {value['type']}\n".encode() if named else b""
+    return name + b"data: " + orjson.dumps(value) + b"\n\n"
 
 
 def speech(question: Question) -> Reply:
@@ -58,10 +96,23 @@ def transcriptions(question: Question) -> Reply:
     if not isinstance(file, Upload):
         return OPENAI.error(400, "file: an uploaded file was expected.")
     said = f"The file {file.name} has {file.size} bytes."
+    if _flag(question.body):
+        return reply.stream(_heard(said))
     if question.body.get("response_format") == "text":
         return reply.plain(200, said)
     usage = {"type": "duration", "seconds": 1}
     return reply.json({"text": said, "usage": usage})
+
+
+def _heard(said: str) -> tuple[bytes, ...]:
+    """The words one by one, and then all of them."""
+    words = [word + " " for word in said.split()]
+    deltas = (_event({"type": "transcript.text.delta", "delta": word}) for word in words)
+    tokens = text.count_tokens(said)
+    usage = {"type": "tokens", "input_tokens": 8, "output_tokens": tokens}
+    usage["total_tokens"] = 8 + tokens
+    done = {"type": "transcript.text.done", "text": said, "usage": usage}
+    return (*deltas, _event(done), reply.DONE)
 
 
 def form(content_type: str, body: bytes) -> dict[str, Any]:

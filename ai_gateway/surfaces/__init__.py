@@ -9,7 +9,7 @@ from ai_gateway import strictjson
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import BadRequest
-from ai_gateway.formats import Format
+from ai_gateway.formats import File, Format
 from ai_gateway.surfaces.sse import EventStream
 
 _STREAM_HEADERS = {
@@ -28,14 +28,19 @@ def parse(event: Event, protocol: frozenset[str], required: Mapping[str, type]) 
     body = strictjson.loads(event.body)
     if not isinstance(body, dict):
         raise BadRequest(f"body: a JSON object was expected (found {type(body).__name__})")
-    for key in body:
-        if key not in protocol and key.lower() in protocol:
-            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=key)
+    refuse_variants(body, protocol)
     for key, kind in required.items():
         if not isinstance(body.get(key), kind):
             found = f"found {type(body[key]).__name__}" if key in body else "it is missing"
             raise BadRequest(f"{key}: {_KINDS[kind]} was expected ({found})", param=key)
     return body
+
+
+def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str]) -> None:
+    """Raise BadRequest for a key of ``protocol`` in other letters."""
+    for key in body:
+        if key not in protocol and key.lower() in protocol:
+            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=key)
 
 
 _KINDS: dict[type, str] = {
@@ -46,14 +51,21 @@ _KINDS: dict[type, str] = {
 }
 
 
-def ask(event: Event, context: Context, form: Format, body: Mapping[str, Any]) -> Answer:
+def ask(
+    event: Event,
+    context: Context,
+    form: Format,
+    body: Mapping[str, Any],
+    files: tuple[File, ...] = (),
+) -> Answer:
     """The answer of the model that ``body`` names, or of one that routing chooses."""
     stream, model = body.get("stream"), body.get("model")
     if stream is not None and not isinstance(stream, bool):
         raise BadRequest("stream: true or false was expected", param="stream")
     if model is not None and not isinstance(model, str):
         raise BadRequest("model: a string was expected", param="model")
-    call = Call(event, form.name, body, model=model, format=form, stream=bool(stream))
+    streamed = bool(stream) or form.binary
+    call = Call(event, form.name, body, model=model, format=form, stream=streamed, files=files)
     return context.answer(call)
 
 
@@ -67,5 +79,7 @@ def render(answer: Answer, stream: Callable[[], EventStream]) -> Reply:
 
 
 def whole(answer: Answer) -> Reply:
-    """An answer of an API that has no streams."""
+    """An answer of an API that has no streams, or whose streams are bytes."""
+    if answer.pieces is not None:
+        return Reply(answer.pieces, status=answer.status, headers=answer.headers)
     return Reply(answer.body, status=answer.status, headers=answer.headers)

@@ -16,7 +16,13 @@ from ai_gateway.translate.responses import RESPONSES_TO_CHAT
 
 #: Formats that a model of each dialect takes as they are.
 NATIVE: Final = {
-    "openai": frozenset({"chat", "completions", "embeddings", "rerank", "ranking", "images"}),
+    "openai": frozenset(
+        (
+            *("chat", "completions", "embeddings", "rerank", "ranking"),
+            *("images", "image_edits", "image_variations"),
+            *("speech", "transcriptions", "translations"),
+        )
+    ),
     "anthropic": frozenset({"messages"}),
 }
 TRANSLATED: Final[dict[tuple[str, str], tuple[Translation, Format]]] = {

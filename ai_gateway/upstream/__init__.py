@@ -15,9 +15,11 @@ from typing import Any
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
+from ai_gateway.formats import File
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.model import Model, Timeout
 from ai_gateway.upstream import address, answer, anthropic, errors, relay, request
+from ai_gateway.upstream.binary import Binary
 from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
@@ -106,17 +108,18 @@ class Upstreams:
         self,
         model: Model,
         path: str,
-        body: Mapping[str, Any] | bytes,
+        body: Mapping[str, Any],
         deadline: float,
         *,
+        files: Sequence[File] = (),
         cancel: Cancel = NEVER,
-        content_type: str = "application/json",
         headers: Sequence[tuple[str, str]] = (),
     ) -> Reply:
         """The answer of ``model`` to ``body`` on ``path`` of its API, not streamed.
 
-        It ends by ``deadline``, and by the model's own ``timeout.whole``. A mapping is sent under
-        the endpoint's own name of the model and within its limit of tokens, bytes as they are.
+        It ends by ``deadline``, and by the model's own ``timeout.whole``. It is sent under
+        the endpoint's own name of the model and within its limit of tokens, as a form if there are
+        ``files``.
         ``headers`` are the caller's, of which those that are the gateway's business are left out.
 
         Raises the UpstreamError family for any status but success, an error body under one, and
@@ -126,13 +129,14 @@ class Upstreams:
         """
         endpoint = self._endpoint(model)
         json_due = not path.startswith(_BINARY)
+        data, kind = request.written(model, path, body, files)
         call = Call(
             method="POST",
             url=endpoint.below(path),
             headers=request.headers(
-                model, content_type, "application/json" if json_due else "*/*", headers
+                model, kind, "application/json" if json_due else "*/*", headers
             ),
-            body=body if isinstance(body, bytes) else request.body(model, path, body),
+            body=data,
             started=self._clock.monotonic(),
             deadline=self._by(model, deadline),
             hold=Hold(cancel),
@@ -156,6 +160,7 @@ class Upstreams:
         body: Mapping[str, Any],
         deadline: float,
         *,
+        files: Sequence[File] = (),
         cancel: Cancel = NEVER,
         headers: Sequence[tuple[str, str]] = (),
     ) -> Stream:
@@ -166,12 +171,50 @@ class Upstreams:
         holds no event an UpstreamError. On the paths of chat and completions the usage is asked
         for, whether the caller did (``Stream.usage_asked``) or not.
         """
+        written = request.written(model, path, body, files, stream=True)
+        incoming, token = self._opened(
+            model, path, deadline, written=written, cancel=cancel, headers=headers
+        )
+        return Stream(incoming, token, self._max_stream, usage_asked=request.asks_usage(body))
+
+    def binary(
+        self,
+        model: Model,
+        path: str,
+        body: Mapping[str, Any],
+        deadline: float,
+        *,
+        cancel: Cancel = NEVER,
+    ) -> Binary:
+        """The answer of ``model`` to ``body`` on ``path``, its bytes as they come; to be closed.
+
+        As ``stream``: the first bytes are here when this returns. JSON and HTML are no such answer.
+        """
+        written = request.written(model, path, body)
+        incoming, token = self._opened(
+            model, path, deadline, written=written, cancel=cancel, accept="*/*"
+        )
+        return Binary(incoming, token, self._max_stream)
+
+    def _opened(
+        self,
+        model: Model,
+        path: str,
+        deadline: float,
+        *,
+        written: tuple[bytes, str],
+        cancel: Cancel,
+        accept: str = "text/event-stream",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> tuple[Incoming, str | None]:
+        """An answer whose body is yet to come, and the token that was sent."""
         endpoint = self._endpoint(model)
+        data, kind = written
         call = Call(
             method="POST",
             url=endpoint.below(path),
-            headers=request.headers(model, "application/json", "text/event-stream", headers),
-            body=request.body(model, path, body, stream=True),
+            headers=request.headers(model, kind, accept, headers),
+            body=data,
             started=self._clock.monotonic(),
             deadline=self._by(model, deadline),
             stall=self._stall,
@@ -181,7 +224,7 @@ class Upstreams:
         if incoming.status not in answer.SUCCESS:
             raw = incoming.whole(self._max_response)
             raise errors.refusal(endpoint.who, raw.status, raw.headers, raw.body, token)
-        return Stream(incoming, token, self._max_stream, usage_asked=request.asks_usage(body))
+        return incoming, token
 
     def relay(self, given: ProxyRequest, deadline: float, *, cancel: Cancel = NEVER) -> RawReply:
         """The answer of a fixed target, whatever its status.

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from ai_gateway import strictjson
+from ai_gateway.formats import File
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import anthropic, relay
 
@@ -60,6 +61,38 @@ def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = Fa
     if model.max_output_tokens is not None and path in _LIMITS:
         _limit(sent, _LIMITS[path], model.max_output_tokens)
     return strictjson.dumps(sent)
+
+
+def written(
+    model: Model,
+    path: str,
+    given: Mapping[str, Any],
+    files: Sequence[File] = (),
+    *,
+    stream: bool = False,
+) -> tuple[bytes, str]:
+    """``given`` for ``model``, and its content type: JSON, or a form where there are files."""
+    if files:
+        return form(model, given, files, stream=stream)
+    return body(model, path, given, stream=stream), "application/json"
+
+
+def form(
+    model: Model, given: Mapping[str, Any], files: Sequence[File], *, stream: bool = False
+) -> tuple[bytes, str]:
+    """The same as a form: ``given``'s fields but for the described files, then the ``files``.
+
+    Its content type comes with it. Every field is a text, or a list of texts.
+    """
+    held = {file.name for file in files} | _STREAMING
+    sent = {key: value for key, value in given.items() if key not in held}
+    sent["model"] = model.model_id
+    if stream:
+        sent["stream"] = "true"
+    parts = [(file.name, (file.filename, file.data, file.content_type)) for file in files]
+    # httpx writes the form; the request itself goes nowhere.
+    written = httpx.Request("POST", "http://form.invalid", data=sent, files=parts)
+    return written.read(), written.headers["content-type"]
 
 
 def asks_usage(given: Mapping[str, Any]) -> bool:

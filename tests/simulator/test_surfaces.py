@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import struct
 import wave
 import zlib
@@ -207,6 +208,46 @@ def test_transcriptions(shared: Client, response_format: str) -> None:
     )
     said = reply.text if response_format == "text" else reply.json()["text"]
     assert said == "The file a.wav has 9 bytes."
+
+
+PICTURE = ("a.png", b"12345678")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("edits", "image"), ("edits", "image[]"), ("variations", "image")]
+)
+def test_pictures_of_pictures(shared: Client, path: str, name: str) -> None:
+    """A form with a picture gets a picture."""
+    form = {"model": "simulated/media", "prompt": "redder"}
+    url = f"{shared.bases['media']}/images/{path}"
+    reply = shared.http.post(url, data=form, files={name: PICTURE})
+    assert base64.b64decode(reply.json()["data"][0]["b64_json"]).startswith(b"\x89PNG")
+    refused = shared.http.post(url, data=form, files={"other": PICTURE})
+    assert (refused.status_code, "image" in refused.text) == (400, True)
+
+
+def test_pictures_as_they_become_clear(shared: Client) -> None:
+    """A streamed picture comes in part and then whole, under named events."""
+    fields = {"prompt": "a cat", "stream": True}
+    events = shared.send("/images/generations", "media", **fields).text.split("\n\n")
+    assert [event.split("\n")[0] for event in events if event] == [
+        "event: image_generation.partial_image",
+        "event: image_generation.completed",
+    ]
+
+
+def test_words_as_they_are_heard(shared: Client) -> None:
+    """A streamed transcription comes word by word, and then whole."""
+    reply = shared.http.post(
+        shared.bases["media"] + "/audio/transcriptions",
+        data={"model": "simulated/media", "stream": "true"},
+        files={"file": ("a.wav", b"123")},
+    )
+    *events, done, end = [part[6:] for part in reply.text.split("\n\n") if part]
+    assert "".join(json.loads(event)["delta"] for event in events).strip() == (
+        "The file a.wav has 3 bytes."
+    )
+    assert (json.loads(done)["type"], end) == ("transcript.text.done", "[DONE]")
 
 
 @given(st.binary(max_size=200), st.text("abc", min_size=1))

@@ -9,6 +9,7 @@ import pytest
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import BadRequest, UpstreamError, UpstreamRefused
+from ai_gateway.formats import File
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import Reply, Upstreams
 from tests.upstream.fake import FakeUpstream, reply, streamed
@@ -81,22 +82,35 @@ def test_the_limit_of_tokens(send: Any, upstream: FakeUpstream, path: str, asked
     assert upstream.requests[0].json() == {"model": "meta/llama", **sent}
 
 
-def test_bytes_go_and_come(send: Any, upstream: FakeUpstream) -> None:
-    """A multipart body goes as it is, and sound comes back as it is."""
+def test_files_go_and_bytes_come(send: Any, upstream: FakeUpstream) -> None:
+    """A form has the endpoint's own name of the model and the files as they are; so comes sound."""
     upstream.script(reply(b"RIFF\xff", 200, None, "audio/wav"))
-    found = send("/audio/speech", b"--b\r\n\xff", content_type="multipart/form-data; boundary=b")
-    assert found.body == b"RIFF\xff"
+    file = File("file", "a.wav", "audio/x-wav", b"\xff--b")
+    body = {"model": "auto", "prompt": "hi", "file": file.described(), "include[]": ["a", "b"]}
+    assert send("/audio/transcriptions", body, files=[file]).body == b"RIFF\xff"
     (got,) = upstream.requests
-    assert got.body == b"--b\r\n\xff"
-    assert got.headers["content-type"] == "multipart/form-data; boundary=b"
-    assert got.headers["accept"] == "*/*"
+    kind, _, boundary = got.headers["content-type"].partition("; boundary=")
+    assert (kind, got.headers["accept"]) == ("multipart/form-data", "*/*")
+    parts = got.body.split(b"--" + boundary.encode())[1:-1]
+    sent = [part.strip(b"\r\n").split(b"\r\n\r\n", 1) for part in parts]
+    disposition = b"Content-Disposition: form-data; name="
+    assert sent == [
+        [disposition + b'"model"', b"meta/llama"],
+        [disposition + b'"prompt"', b"hi"],
+        [disposition + b'"include[]"', b"a"],
+        [disposition + b'"include[]"', b"b"],
+        [
+            disposition + b'"file"; filename="a.wav"\r\nContent-Type: audio/x-wav',
+            b"\xff--b",
+        ],
+    ]
 
 
 def test_json_of_an_audio_path_is_parsed(send: Any, upstream: FakeUpstream) -> None:
     """A transcription is JSON or plain text, as its type says."""
     upstream.script(reply({"text": "hi"}), reply(b"hi", 200, None, "text/plain"))
-    assert send("/audio/transcriptions", b"").body == {"text": "hi"}
-    assert send("/audio/transcriptions", b"").body == b"hi"
+    assert send("/audio/transcriptions", {}).body == {"text": "hi"}
+    assert send("/audio/transcriptions", {}).body == b"hi"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,17 @@
+"""Pictures changed as a prompt says, as OpenAI's API has it."""
+
+from ai_gateway import surfaces
+from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.formats.images import IMAGE_EDITS
+from ai_gateway.surfaces import forms
+from ai_gateway.surfaces.images import FILES, PROTOCOL
+from ai_gateway.surfaces.sse import NamedEventStream
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """The pictures of the model that is named, or chosen, whole or as they become clear."""
+    form = forms.parse(event, PROTOCOL, FILES)
+    forms.need(form, "image", "image[]")
+    forms.need(form, "prompt")
+    answer = surfaces.ask(event, context, IMAGE_EDITS, form.body, form.files)
+    return surfaces.render(answer, lambda: NamedEventStream(answer))

@@ -62,7 +62,7 @@ schema: .venv/test ## Write the published schemas anew from the models.
 
 lock: ## Resolve all locks for every Python at once; needs uv.
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
-	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --extra aws --extra google --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --group clients --no-emit-index-url --no-annotate --no-header --quiet -o requirements-clients.txt
 
 record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.

@@ -25,8 +25,21 @@ Header = Annotated[
 ]
 
 
+class Aws(Closed):
+    """AWS credentials, found as every AWS client finds them, for Amazon Bedrock."""
+
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="As in the URL.")
+    profile: str | None = Field(None, description="Of AWS's own configuration files.")
+
+
+class Google(Closed):
+    """Google credentials: the application's default ones, or those in a file."""
+
+    key_file: str | None = Field(None, description="Of a service account or a federation.")
+
+
 class Credentials(Closed):
-    """A token, or a file that holds one; and the header that carries it."""
+    """One way to a token, and the header that carries it."""
 
     token: SecretStr | None = Field(
         None, description="A bearer token; `file:/path` means the same as `token_file`."
@@ -34,6 +47,8 @@ class Credentials(Closed):
     token_file: str | None = Field(
         None, description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt)."
     )
+    aws: Aws | None = Field(None, description="Needs the extra `aws`.")
+    google: Google | None = Field(None, description="Needs the extra `google`.")
     header: Header | None = Field(
         None,
         description="Takes the token as it is, but `authorization` after `Bearer`. That is the "
@@ -43,9 +58,13 @@ class Credentials(Closed):
     @model_validator(mode="before")
     @classmethod
     def _file_token(cls, value: Any) -> Any:
-        token = value.get("token") if isinstance(value, dict) else None
-        if token and value.get("token_file"):
-            raise ValueError("either `token` or `token_file`, not both")
+        given = value if isinstance(value, dict) else {}
+        ways = [
+            way for way in ("token", "token_file", "aws", "google") if given.get(way) is not None
+        ]
+        if len(ways) > 1:
+            raise ValueError(f"either `{ways[0]}` or `{ways[1]}`, not both")
+        token = given.get("token")
         text = token.get_secret_value() if isinstance(token, SecretStr) else token
         if not isinstance(text, str) or not text.startswith("file:"):
             return value

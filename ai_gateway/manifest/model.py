@@ -50,7 +50,7 @@ class Endpoint(Closed):
 class Model(Closed):
     """One model, at one endpoint or several."""
 
-    url: str = Field(description="Ends in /v1 (NIM) or /openai/v1 (vLLM).")
+    url: str = Field(description="Ends in /v1 (NIM), /openai/v1 (vLLM), or as the provider says.")
     model_id: str = Field(min_length=1, description="What the endpoint itself calls the model.")
     credentials: Credentials = Credentials()
     dialect: Literal["openai", "anthropic", "oip"] = "openai"
@@ -58,6 +58,10 @@ class Model(Closed):
         None, description="Its provider's public one, where it is known, if left out."
     )
     max_output_tokens: int | None = Field(None, ge=1)
+    include_usage: bool = Field(
+        True,  # noqa: FBT003 - pydantic's own order of arguments
+        description="Whether a stream's usage is asked for (`stream_options`), which some refuse.",
+    )
     timeout: Timeout = Timeout()
     max_connections: int = Field(1000, ge=1, le=10000)
     ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")

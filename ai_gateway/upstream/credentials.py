@@ -1,4 +1,4 @@
-"""How the gateway proves itself: a bearer token, fixed or from a file that somebody renews.
+"""How the gateway proves itself: a token, fixed, from a file that somebody renews, or a cloud's.
 
 A token never stands in a ``repr``, an error or a log.
 """
@@ -17,6 +17,7 @@ import orjson
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamDenied
 from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.upstream import clouds
 
 SKEW = 60.0  # seconds before its ``exp`` that a token counts as expired: clocks differ
 RECHECK = 60.0  # seconds after which a token without ``exp`` is read again
@@ -163,16 +164,21 @@ def _token_in(data: bytes) -> str | None:
 
 
 class Wallet:
-    """Every credential in use, one object for each spec, so that a token file is read once."""
+    """Every credential in use, one object for each spec, so that a token is had once for all."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._files: dict[str, TokenFile] = {}
+        self._kept: dict[object, Credential] = {}
 
     def credential(self, who: str, spec: Credentials) -> Credential:
         """The credential that ``spec`` declares; raises UpstreamDenied for an unusable token."""
         if spec.token_file:
-            return self._files.setdefault(spec.token_file, TokenFile(spec.token_file, self._clock))
+            path = spec.token_file
+            return self._kept.setdefault(path, TokenFile(path, self._clock))
+        if spec.aws:
+            return self._kept.setdefault(spec.aws, clouds.aws(spec.aws, self._clock))
+        if spec.google:
+            return self._kept.setdefault(spec.google, clouds.google(spec.google, self._clock))
         if spec.token is None:
             return Static()
         token = usable(spec.token.get_secret_value())

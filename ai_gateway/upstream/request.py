@@ -54,7 +54,9 @@ def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = Fa
     if stream:
         sent["stream"] = True
         options = given.get("stream_options")
-        if path in _SILENT and (options is None or isinstance(options, dict)):
+        if not model.include_usage:
+            options = None
+        elif path in _SILENT and (options is None or isinstance(options, dict)):
             options = {**(options or {}), "include_usage": True}
         if options is not None:
             sent["stream_options"] = options

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ai_gateway.manifest.credentials import Credentials
+from ai_gateway.manifest.credentials import Aws, Credentials, Google
 from ai_gateway.manifest.model import Model, Timeout
 
 PAGE = Path(__file__).parents[2] / "docs" / "upstreams.md"
 
 
 @pytest.mark.parametrize(
-    "name", [*Model.model_fields, *Credentials.model_fields, *Timeout.model_fields]
+    "name",
+    [name for part in (Model, Credentials, Aws, Google, Timeout) for name in part.model_fields],
 )
 def test_every_setting_is_documented(name: str) -> None:
     """Each field of a model, its credentials and its timeouts stands on the page."""

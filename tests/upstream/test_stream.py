@@ -109,6 +109,15 @@ def test_the_usage_is_asked_for(
     assert stream.usage_asked is asked
 
 
+def test_a_strict_upstream_gets_no_options(listen: Any, upstream: FakeUpstream) -> None:
+    """One that is declared to refuse `stream_options` gets none, not even the caller's."""
+    upstream.script(streamed(*HELLO, DONE))
+    body = {"messages": [], "stream_options": {"include_usage": True}}
+    stream = listen(body=body, include_usage=False)
+    assert texts(stream) == ["Hel", "lo", "!"]
+    assert "stream_options" not in upstream.requests[0].json()
+
+
 def test_events_come_as_they_are_sent(listen: Any, upstream: FakeUpstream) -> None:
     """No event waits for the next one (Kong 14425: a stream that was buffered)."""
     gate = threading.Semaphore(2)

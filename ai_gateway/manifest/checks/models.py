@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.model import Manifest, Model
+from ai_gateway.upstream.clouds import EXTRAS
 from ai_gateway.upstream.credentials import usable
+
+#: An endpoint of the Inference Service, and how its API's path ends.
+_ENDPOINT = re.compile(r"/namespaces/[^/]+/endpoints/")
+_API = re.compile(r"/v1(/[a-z/]+)?/?$")
 
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
@@ -30,7 +37,7 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
             )
             continue
         yield from _url((*at, "url"), model.url)
-        yield from _token((*at, "credentials", "token"), model.credentials)
+        yield from check_credentials((*at, "credentials"), model.credentials)
         yield from _endpoints(at, model)
 
 
@@ -41,11 +48,29 @@ def _endpoints(at: Location, model: Model) -> Iterator[Finding]:
         here: Location = (*at, "endpoints", index)
         yield from _url((*here, "url"), endpoint.url)
         if endpoint.credentials is not None:
-            yield from _token((*here, "credentials", "token"), endpoint.credentials)
+            yield from check_credentials((*here, "credentials"), endpoint.credentials)
         if urls[others[index]] > 1:
             yield Finding((*here, "url"), "the URL of another endpoint", "each of them once")
     if "balance" in model.model_fields_set and not model.endpoints:
         yield Finding((*at, "balance"), model.balance, "endpoints to pick from, or no balance")
+
+
+def check_credentials(
+    at: Location, credentials: Credentials, extras: Mapping[str, str] = EXTRAS
+) -> Iterator[Finding]:
+    """The token, and the library of a cloud."""
+    yield from _token((*at, "token"), credentials)
+    for extra, module in extras.items():
+        if getattr(credentials, extra) is not None and not _installed(module):
+            wanted = f"the extra that it needs: pip install '.[{extra}]'"
+            yield Finding((*at, extra), extra, wanted)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it lies in
+        return False
 
 
 def _token(at: Location, credentials: Credentials) -> Iterator[Finding]:
@@ -60,8 +85,10 @@ def _url(at: Location, url: str) -> Iterator[Finding]:
     parts = split(url)
     if parts is None:  # not shown: it could be a token, or hold a password
         yield Finding(at, "no such URL", "https://HOST/.../v1, without a user or password")
-    elif not parts.path.rstrip("/").removesuffix("/chat/completions").endswith("/v1"):
-        yield Finding(at, None, "a URL that ends in /v1 or /openai/v1")
+    elif _ENDPOINT.match(parts.path) and not _API.search(parts.path):
+        yield Finding(at, None, "an endpoint's URL that ends in /v1 (NIM) or /openai/v1 (vLLM)")
+    elif parts.path in ("", "/"):
+        yield Finding(at, None, "a URL that ends in /v1, or as the provider says")
 
 
 def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
@@ -71,7 +98,7 @@ def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
         yield from _unknown(("routes", index, "guardrails"), route.guardrails, around.policies)
         instead = route.fallback.models if route.fallback else ()
         yield from _unknown(("routes", index, "fallback", "models"), instead, models)
-        yield from _token(("routes", index, "credentials", "token"), route.credentials)
+        yield from check_credentials(("routes", index, "credentials"), route.credentials)
     if manifest.judge:
         yield from _unknown(("judge", "model"), [manifest.judge.model], models)
         yield from _unknown(("judge", "prompt"), [manifest.judge.prompt], around.prompts)

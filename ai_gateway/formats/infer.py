@@ -8,6 +8,7 @@ built per model: below a URL that ends in ``/v2`` the upstream appends
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading
@@ -15,11 +16,24 @@ from ai_gateway.guardrails.engine import Text
 
 
 def texts(body: Body) -> list[Text]:
-    """Every string in the tensors, in order; a tensor whose data is elsewhere is a BadRequest."""
+    """Every string in the tensors, in order, and in their and the request's parameters.
+
+    A tensor whose data is elsewhere is a BadRequest.
+    """
     inputs = body.get("inputs")
     if not isinstance(inputs, list):
         raise BadRequest("inputs: a list of tensors was expected.", param="inputs")
-    return [Text(text, "input") for at, tensor in enumerate(inputs) for text in _tensor(at, tensor)]
+    found = (text for at, tensor in enumerate(inputs) for text in _tensor(at, tensor))
+    more = (_strings(value) for value in _parameters(body, *inputs))
+    return [Text(text, "input") for text in (*found, *chain.from_iterable(more))]
+
+
+def _parameters(*places: object) -> Iterator[object]:
+    """Whatever a server may read beside the tensors."""
+    for place in places:
+        given = place.get("parameters") if isinstance(place, Mapping) else None
+        if isinstance(given, Mapping):
+            yield from given.values()
 
 
 def _tensor(at: int, tensor: object) -> Iterator[str]:
@@ -38,6 +52,9 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
 
 
 def read(body: Body) -> Reading:
@@ -49,4 +66,4 @@ def read(body: Body) -> Reading:
     return Reading("\n".join(_strings(data)))
 
 
-INFER = Format(name="infer", path="/infer", texts=texts, read=read)
+INFER = Format(name="infer", path="/infer", texts=texts, read=read, named="model_name")

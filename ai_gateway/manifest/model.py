@@ -50,7 +50,9 @@ class Endpoint(Closed):
 class Model(Closed):
     """One model, at one endpoint or several."""
 
-    url: str = Field(description="Ends in /v1 (NIM), /openai/v1 (vLLM), or as the provider says.")
+    url: str = Field(
+        description="Ends in /v1 (NIM), /openai/v1 (vLLM), /v2 (oip), or as the provider says."
+    )
     model_id: str = Field(min_length=1, description="What the endpoint itself calls the model.")
     credentials: Credentials = Credentials()
     dialect: Literal["openai", "anthropic", "oip"] = "openai"
@@ -211,5 +213,4 @@ LATER = {
     "privacy: redacted": "redaction comes with a later version; use full, hashed or none",
     "cache": "caching comes with a later version; leave it out",
     "callback": "webhooks come with a later version; leave it out",
-    "dialect: oip": "this dialect comes with a later version; use openai",
 }

@@ -37,7 +37,7 @@ def ready(question: Question) -> Reply:
 
 
 def infer(question: Question) -> Reply:
-    """A label and two probabilities for each row of the one input."""
+    """A label and two probabilities for each row of the one input; texts are said again."""
     body = question.body
     problem = _problem(body)
     if problem:
@@ -50,7 +50,9 @@ def infer(question: Question) -> Reply:
         _tensor("label", "INT64", [[int(high > low)] for low, high in pairs]),
         _tensor("probabilities", "FP32", [list(pair) for pair in pairs]),
     ]
-    wanted = [item["name"] for item in body.get("outputs") or _OUTPUTS]
+    if tensor["datatype"] == "BYTES":
+        outputs.append(_tensor("text", "BYTES", [[f"You said: {said}"] for said in values]))
+    wanted = [item["name"] for item in body.get("outputs") or outputs]
     answer = {
         **({"id": body["id"]} if "id" in body else {}),
         "model_name": question.model,

@@ -24,6 +24,7 @@ NATIVE: Final = {
         )
     ),
     "anthropic": frozenset({"messages"}),
+    "oip": frozenset({"infer"}),
 }
 TRANSLATED: Final[dict[tuple[str, str], tuple[Translation, Format]]] = {
     ("messages", "openai"): (MESSAGES_TO_CHAT, CHAT),
@@ -68,6 +69,8 @@ def spoken(form: Format, body: Body, dialect: str, created: int) -> Spoken:
         return Spoken(form, body, body, created)
     found = TRANSLATED.get((form.name, dialect))
     if found is None:
-        raise BadRequest(f"This model does not take {form.name} requests.", param="model")
+        raise BadRequest(
+            f"This model speaks {dialect} and does not take {form.name} requests.", param="model"
+        )
     translation, theirs = found
     return Spoken(theirs, translation.request(body), body, created, translation)

@@ -18,7 +18,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import File
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.model import Model, Timeout
-from ai_gateway.upstream import address, answer, anthropic, errors, relay, request
+from ai_gateway.upstream import address, answer, anthropic, errors, oip, relay, request
 from ai_gateway.upstream.binary import Binary
 from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
@@ -281,7 +281,10 @@ class Upstreams:
 
     def _model(self, model: Model) -> Endpoint:
         who = f"The model {model.model_id}"
-        place = Place(who, parsed(who, model.url), model.max_connections, model.ca_file)
+        url = parsed(who, model.url)
+        if model.dialect == "oip":
+            url = oip.url(url, model.model_id)
+        place = Place(who, url, model.max_connections, model.ca_file)
         spec = model.credentials
         named = spec.header or (anthropic.KEY_HEADER if model.dialect == "anthropic" else None)
         return self._reached(place, spec, model.timeout, named)

@@ -10,7 +10,7 @@ import httpx
 from ai_gateway import strictjson
 from ai_gateway.formats import File
 from ai_gateway.manifest.model import Model
-from ai_gateway.upstream import anthropic, relay
+from ai_gateway.upstream import anthropic, oip, relay
 
 #: Paths of APIs, which a declared URL may end in; the longer first.
 _ENDS = (
@@ -49,6 +49,8 @@ def url(base: httpx.URL, path: str) -> httpx.URL:
 
 def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = False) -> bytes:
     """``given`` for ``model``: under the endpoint's own name of it, within its limit of tokens."""
+    if path == oip.INFER:
+        return strictjson.dumps(given)
     sent = {key: value for key, value in given.items() if key not in _STREAMING}
     sent["model"] = model.model_id
     if stream:

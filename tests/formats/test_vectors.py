@@ -37,6 +37,14 @@ DOCUMENTS = [
         (RANKING, {"query": {"text": "a"}, "passages": [{"text": "b"}]}, ["a", "b"]),
         (INFER, {"inputs": [{"datatype": "BYTES", "data": [["a"], ["b", "c"]]}]}, ["a", "b", "c"]),
         (INFER, {"inputs": [{"datatype": "FP32", "data": [1.5]}]}, []),
+        (
+            INFER,
+            {
+                "inputs": [{"data": ["a"], "parameters": {"p": "b"}}],
+                "parameters": {"q": {"r": "c"}},
+            },
+            ["a", "c", "b"],
+        ),
         (IMAGES, {"prompt": "a"}, ["a"]),
         (IMAGES, {"prompt": 1}, []),
     ],

@@ -32,7 +32,10 @@ def test_every_route_denies_who_comes_without_a_key(start) -> None:
         reply = gateway.client.open(route.path, method=route.methods[0])
         assert reply.status_code == (200 if route.auth == ("none",) else 401), route.path
     open_routes = [r.path for r in gateway.snapshot.bundle.manifest.routes if "none" in r.auth]
-    assert open_routes == ["/", "/ping", "/healthz", "/readyz"]
+    assert open_routes == [
+        *("/", "/ping", "/healthz", "/readyz"),
+        *("/v2/health/live", "/v2/health/ready"),
+    ]
 
 
 def test_a_wrong_key_is_refused_and_recorded(start) -> None:

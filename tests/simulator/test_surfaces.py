@@ -279,6 +279,9 @@ def test_tensors(shared: Client) -> None:
     tensor = {"name": "input", "datatype": "FP32", "shape": [2, 2], "data": [[1, 2], [3, 4]]}
     reply = shared.send("/models/classifier/infer", "classifier", id="7", inputs=[tensor]).json()
     assert (reply["id"], reply["model_name"]) == ("7", "classifier")
+    words = {"name": "input", "datatype": "BYTES", "shape": [1, 2], "data": ["a", "b"]}
+    said = shared.send("/models/classifier/infer", "classifier", inputs=[words]).json()["outputs"]
+    assert said[-1]["data"] == ["You said: a", "You said: b"]
     label, probabilities = reply["outputs"]
     assert (label["shape"], probabilities["shape"]) == ([2, 1], [2, 2])
     low, high = probabilities["data"][:2]

@@ -36,7 +36,7 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
                 "the endpoint's URL in url and the token in credentials.token: they look swapped",
             )
             continue
-        yield from _url((*at, "url"), model.url)
+        yield from _url((*at, "url"), model.url, model.dialect)
         yield from check_credentials((*at, "credentials"), model.credentials)
         yield from _endpoints(at, model)
 
@@ -46,7 +46,7 @@ def _endpoints(at: Location, model: Model) -> Iterator[Finding]:
     urls = Counter([model.url.rstrip("/"), *others])
     for index, endpoint in enumerate(model.endpoints):
         here: Location = (*at, "endpoints", index)
-        yield from _url((*here, "url"), endpoint.url)
+        yield from _url((*here, "url"), endpoint.url, model.dialect)
         if endpoint.credentials is not None:
             yield from check_credentials((*here, "credentials"), endpoint.credentials)
         if urls[others[index]] > 1:
@@ -81,10 +81,13 @@ def _token(at: Location, credentials: Credentials) -> Iterator[Finding]:
         )
 
 
-def _url(at: Location, url: str) -> Iterator[Finding]:
+def _url(at: Location, url: str, dialect: str) -> Iterator[Finding]:
     parts = split(url)
     if parts is None:  # not shown: it could be a token, or hold a password
         yield Finding(at, "no such URL", "https://HOST/.../v1, without a user or password")
+    elif dialect == "oip":
+        if "/v2/" not in f"{parts.path}/":
+            yield Finding(at, None, "a URL that ends in /v2")
     elif _ENDPOINT.match(parts.path) and not _API.search(parts.path):
         yield Finding(at, None, "an endpoint's URL that ends in /v1 (NIM) or /openai/v1 (vLLM)")
     elif parts.path in ("", "/"):

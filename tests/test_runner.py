@@ -83,7 +83,7 @@ def test_check_finds_nothing_in_the_bundle_that_ships(environment) -> None:
     """A bundle that is right is exit 0 and one line."""
     done = run(environment, "check")
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
-    assert "16 routes, 3 models" in done.stdout
+    assert re.search(r"\d\d routes, 3 models", done.stdout)
 
 
 def test_check_and_serve_say_what_is_wrong_and_exit(environment) -> None:

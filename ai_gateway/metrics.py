@@ -55,6 +55,12 @@ class Metrics:
             ["model", "instead"],
             registry=self.registry,
         )
+        self.shadows = Counter(
+            "ai_gateway_shadows",
+            "Calls that a shadow was asked too, or left out for want of room.",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
         self.bundle_current.set(1)
 
     def expose(self) -> bytes:

@@ -20,6 +20,7 @@ from ai_gateway.cost.prices import Library
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
+from ai_gateway.resilience.aside import Aside
 from ai_gateway.resilience.gauges import Gauges
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
@@ -56,6 +57,7 @@ class Service:
     upstreams: Upstreams = field(init=False)
     tries: Tries = field(init=False)
     prices: Library = field(init=False)
+    aside: Aside = field(init=False)
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     state: BundleState = field(default_factory=BundleState)
@@ -67,6 +69,7 @@ class Service:
         self.weights = Weights(self.records)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
         self.prices = Library(self.clock)
+        self.aside = Aside()
         self.limits = Limits(self.clock)
         self.metrics = Metrics()
         turns = Turns.of(self.clock)
@@ -92,6 +95,8 @@ class Service:
             clock=self.clock,
             random=self.random,
             limits=self.limits,
+            aside=self.aside,
+            metrics=self.metrics,
         )
         context = Context(
             settings=self.settings,
@@ -118,5 +123,6 @@ class Service:
     def close(self) -> None:
         """Flush what is recorded, and let go of everything."""
         self.weights.stop()
+        self.aside.close()
         self.upstreams.close()
         self.records.close()

@@ -20,6 +20,7 @@ from ai_gateway.answer.recording import Recorder
 from ai_gateway.answer.relay import Relay
 from ai_gateway.answer.route import Choice
 from ai_gateway.answer.select import Selection
+from ai_gateway.answer.shadow import Shadowing
 from ai_gateway.answer.streamed import Held
 from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
@@ -29,7 +30,9 @@ from ai_gateway.cost.prices import Library
 from ai_gateway.errors import GatewayError
 from ai_gateway.guardrails.engine import Guardrails, Text
 from ai_gateway.manifest.model import Manifest
+from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
+from ai_gateway.resilience.aside import Aside
 from ai_gateway.upstream import Upstreams
 
 
@@ -50,12 +53,17 @@ class Gateway:
         clock: Clock,
         random: Random,
         limits: Limits,
+        aside: Aside,
+        metrics: Metrics,
     ) -> None:
         self._naming = Naming(manifest, limits)
         self._recorder = Recorder(records, manifest_hash, policies, clock)
         self._guard = Guard(policies)
         self._selection = Selection(manifest, weights, random)
-        self._forward = Forward(places(manifest.models), upstreams, tries, prices, clock)
+        forward = Forward(places(manifest.models), upstreams, tries, prices, clock)
+        unseen = replace(forward, tries=replace(tries, patient=False))
+        self._shadowing = Shadowing(unseen, self._recorder, aside, metrics, clock, random)
+        self._forward = forward
         self._relay = Relay(manifest, self._guard, upstreams, clock)
 
     def answer(self, call: Call) -> Answer:
@@ -73,6 +81,7 @@ class Gateway:
             decision.request = call.body
             choice = decision.choice = self._selection.choice(call, decision)
             decision.selection = choice.selection
+            self._shadowing.repeat(call, decision)
             if call.stream:
                 return self._stream(call, choice, decision)
             answer = self._forward.whole(call, choice, decision)

@@ -17,7 +17,7 @@ from ai_gateway.errors import Forbidden
 from ai_gateway.manifest.model import Manifest, Privacy, Route
 
 #: What a named route brings as it is.
-BROUGHT: Final = ("routing", "retries", "fallback")
+BROUGHT: Final = ("routing", "retries", "fallback", "canary", "shadow")
 #: What both say together.
 JOINED: Final = ("guardrails", "privacy", "timeout")
 

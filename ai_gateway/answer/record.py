@@ -60,6 +60,8 @@ class Decision:
     status: int = 200
     error: str | None = None
     simulated: bool = False
+    #: The request that this one repeats, where it is a shadow.
+    shadow_of: str | None = None
     #: The answer is a stream that ends later, and is recorded then.
     streamed: bool = False
     #: The stream is held back until all of it is checked.
@@ -114,6 +116,7 @@ def row(
         "status": decision.status,
         "error": decision.error,
         "simulated": decision.simulated,
+        "shadow_of": decision.shadow_of,
         "gateway_version": __version__,
     }
 

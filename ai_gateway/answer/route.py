@@ -15,6 +15,7 @@ from typing import Final
 
 from ai_gateway.answer.weights import Score
 from ai_gateway.manifest.model import Routing
+from ai_gateway.resilience import Canary, mixed
 
 #: A seed is a whole number below this; seed / SEEDS is the draw.
 SEEDS: Final = 2**53
@@ -47,19 +48,38 @@ def pinned(model: str, score: Score) -> Choice:
 
 
 def choose(
-    models: Sequence[str], scores: Mapping[str, Score], routing: Routing, seed: int
+    models: Sequence[str],
+    scores: Mapping[str, Score],
+    routing: Routing,
+    seed: int,
+    canary: Canary | None = None,
 ) -> Choice:
-    """One of ``models`` (at least one), drawn by ``seed``."""
-    floored = [max(scores[model].score, routing.floor) for model in models]
-    shares = _weighted(floored) if routing.policy == "weighted" else _highest(floored)
-    spread = routing.explore / len(models)
-    probabilities = [(1 - routing.explore) * share + spread for share in shares]
+    """One of ``models`` (at least one), drawn by ``seed``.
+
+    A ``canary`` among them has its share whatever its score, and the others share the rest.
+    """
+    others = models if canary is None else [each for each in models if each != canary.model]
+    if canary is None or len(others) in (0, len(models)):
+        probabilities = _probabilities(models, scores, routing)
+    else:
+        rest = dict(zip(others, _probabilities(others, scores, routing), strict=True))
+        shares = mixed(rest, canary)
+        probabilities = [shares[model] for model in models]
     index = _draw(probabilities, seed / SEEDS)
     candidates = tuple(
         Candidate(model, probability, scores[model])
         for model, probability in zip(models, probabilities, strict=True)
     )
     return Choice("policy", models[index], probabilities[index], seed, candidates)
+
+
+def _probabilities(
+    models: Sequence[str], scores: Mapping[str, Score], routing: Routing
+) -> list[float]:
+    floored = [max(scores[model].score, routing.floor) for model in models]
+    shares = _weighted(floored) if routing.policy == "weighted" else _highest(floored)
+    spread = routing.explore / len(models)
+    return [(1 - routing.explore) * share + spread for share in shares]
 
 
 def _highest(scores: Sequence[float]) -> list[float]:

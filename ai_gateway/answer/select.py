@@ -40,7 +40,7 @@ class Selection:
         if not taking:
             raise refused[models[0]]
         scores = {model: published.score(model) for model in taking}
-        choice = choose(taking, scores, route.routing, self.random.randrange(SEEDS))
+        choice = choose(taking, scores, route.routing, self.random.randrange(SEEDS), route.canary)
         if not refused:
             return choice
         excluded = (

@@ -44,6 +44,8 @@ class Tries:
     clock: Clock
     random: Random
     metrics: Metrics
+    #: Whether a place in a full model's queue is waited for.
+    patient: bool = True
 
     def until_one_answers(
         self,
@@ -128,7 +130,7 @@ class Tries:
         try:
             if pause:
                 self._sleep(pause, caller)
-            turn = self.turns.take(places, by, caller)
+            turn = self.turns.take(places, by if self.patient else began, caller)
         except GatewayError as error:
             waited_ms = (self.clock.monotonic() - began) * 1000
             decision.attempts.append(Attempt(places[0].name, error=error.code, waited_ms=waited_ms))

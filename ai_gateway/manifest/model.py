@@ -19,10 +19,12 @@ from ai_gateway.manifest.units import Duration, Interval, Name, RateLimit, UrlPa
 from ai_gateway.resilience.declared import (
     Balance,
     Breaker,
+    Canary,
     ColdStart,
     Concurrency,
     Fallback,
     Retries,
+    Shadow,
 )
 
 Scheme = Literal["none", "api-key", "jwt", "platform"]
@@ -112,6 +114,8 @@ class Route(Closed):
     routing: Annotated[Routing, BeforeValidator(_routing)] = Routing()
     retries: Retries | None = Field(None, description="How often a model is asked again.")
     fallback: Fallback | None = Field(None, description="Who answers instead, and after what.")
+    canary: Canary | None = Field(None, description="A model that gets a share of the requests.")
+    shadow: Shadow | None = Field(None, description="A model that is asked too, for the record.")
     privacy: Privacy = "full"
     timeout: Duration | None = Field(None, description="For the whole answer, from its arrival.")
     max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")
@@ -177,9 +181,18 @@ class Manifest(Closed):
     callback: str | None = None
 
     def candidates(self, route: Route) -> tuple[str, ...]:
-        """The models that ``route`` chooses from."""
-        judge = self.judge.model if self.judge else None
-        return route.routing.models or tuple(name for name in self.models if name != judge)
+        """The models that ``route`` chooses from, its canary among them.
+
+        Where the route names none, all but the judge's and its own shadow, which answers nobody.
+        """
+        named = route.routing.models
+        if not named:
+            judge = self.judge.model if self.judge else None
+            shadow = route.shadow.model if route.shadow else None
+            named = tuple(name for name in self.models if name not in (judge, shadow))
+        if route.canary is None or route.canary.model in named:
+            return named
+        return (*named, route.canary.model)
 
     def nameable(self, name: str) -> Route | None:
         """The route that a call's ``model`` may name: one that declares how its model is chosen."""

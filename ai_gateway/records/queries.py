@@ -1,7 +1,8 @@
 """What the dashboard asks: plain functions from records to Arrow tables.
 
 Times are seconds since the epoch, ``since`` included and ``until`` not. The gateway's own calls
-of the judge (surface ``judge``) count as the judge's cost, never as a model's answers.
+of the judge (surface ``judge``) count as the judge's cost, never as a model's answers; those of a
+shadow, which answers nobody, are left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ai_gateway.records.store import Records
 
 _JUDGE: Final = "judge"
+_SHADOW: Final = "shadow"
+_OWN: Final = [_JUDGE, _SHADOW]  # surfaces of calls that no caller made
 _REFUSED: Final = 400
 _SERVER_ERROR: Final = 500
 _NUMBERS: Final = (
@@ -47,7 +50,7 @@ def totals(
     estimated), input_tokens, output_tokens, cost (sums). A mean, a quantile or a sum of nothing
     is null.
     """
-    found = records.scan("requests", _COUNTED, since, until, [("surface", "!=", _JUDGE)])
+    found = records.scan("requests", _COUNTED, since, until, [("surface", "not in", _OWN)])
     if model is not None:
         found = found.filter(pc.equal(pc.coalesce(found["served"], found["chosen"]), model))
     answered = found.filter(tables.mask(found, [("status", "<", _REFUSED)]))
@@ -85,7 +88,7 @@ def models_summary(
     output_tokens, cost (sums; null where nothing is known). Requests that no model was chosen for
     are left out.
     """
-    found = records.scan("requests", _COUNTED, since, until)
+    found = records.scan("requests", _COUNTED, since, until, [("surface", "!=", _SHADOW)])
     table = pa.table(
         {
             "model": pc.coalesce(found["served"], found["chosen"]),
@@ -181,7 +184,7 @@ def recent_decisions(
 
     The score is the newest that any prompt gave; null while there is none.
     """
-    conditions = [("surface", "!=", _JUDGE), ("chosen", "!=", None)]
+    conditions: list[tables.Condition] = [("surface", "not in", _OWN), ("chosen", "!=", None)]
     if model is not None:
         conditions.append(("served", "==", model))
     found = records.newest("requests", limit, list(_DECISION), since, conditions)
@@ -217,7 +220,7 @@ _REFUSAL: Final = (
 _REFUSALS: Final[Sequence[tables.Condition]] = (
     ("status", ">=", _REFUSED),
     ("status", "<", _SERVER_ERROR),
-    ("surface", "!=", _JUDGE),
+    ("surface", "not in", _OWN),
 )
 
 

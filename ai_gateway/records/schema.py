@@ -60,7 +60,10 @@ REQUESTS = pa.schema(
         ("client_request_id", pa.string()),
         ("received_at", _TIME),
         ("route", pa.string()),
-        ("surface", pa.string()),  # inference, chat, proxy, judge, ...; null when refused before
+        (
+            "surface",
+            pa.string(),
+        ),  # inference, chat, judge, shadow, ...; null when refused before
         ("method", pa.string()),
         ("path", pa.string()),
         ("tenant", pa.string()),
@@ -78,7 +81,10 @@ REQUESTS = pa.schema(
         ("manifest_hash", pa.string()),
         ("policies_hash", pa.string()),
         ("model_requested", pa.string()),
-        ("selection", pa.string()),  # policy, pinned, cache, guardrail; null when refused before
+        (
+            "selection",
+            pa.string(),
+        ),  # policy, pinned, cache, guardrail, shadow; null if refused before
         ("routing", pa.string()),  # highest-score, weighted
         ("explore", pa.float64()),
         ("weights_id", pa.string()),  # the publication that the scores came from; null at the start
@@ -104,6 +110,7 @@ REQUESTS = pa.schema(
         ("error", pa.string()),  # an error code of ai_gateway.errors, else null
         ("simulated", pa.bool_()),
         ("gateway_version", pa.string()),
+        ("shadow_of", pa.string()),  # the request that a shadow repeats; null for all others
     ]
 )
 SCORES = pa.schema(

@@ -28,10 +28,10 @@ _WORDLESS: Final = (
     *("embeddings", "rerank", "ranking", "infer", "count_tokens"),
     *("images", "image_edits", "image_variations", "speech", "transcriptions", "translations"),
 )
-#: Answers of a model: neither the judge's own calls nor what a target answered.
+#: Answers of a model that somebody got: no calls of the judge's, no shadows, no target's answers.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
-    ("surface", "not in", ["judge", "proxy", *_WORDLESS, None]),
+    ("surface", "not in", ["judge", "proxy", "shadow", *_WORDLESS, None]),
 ]
 
 

@@ -101,3 +101,4 @@ class Shadow(Closed):
 
     model: Name
     share: float = Field(1.0, gt=0, le=1)
+    limit: int = Field(8, ge=1, le=64, description="Calls at once; what comes then is left out.")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ai_gateway.answer.route import SEEDS, choose, pinned
 from ai_gateway.answer.weights import Score
 from ai_gateway.manifest.model import Routing
+from ai_gateway.resilience import Canary
 
 SCORES = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.floats(0, 1), min_size=1).map(
     lambda found: {model: Score(score) for model, score in found.items()}
@@ -27,6 +28,24 @@ def test_probabilities_are_a_distribution(scores, routing, seed) -> None:
     assert sum(candidate.probability for candidate in choice.candidates) == pytest.approx(1)
     chosen = {candidate.model: candidate.probability for candidate in choice.candidates}
     assert chosen[choice.chosen] == choice.propensity > 0
+
+
+@given(SCORES, ROUTING, SEED, st.sampled_from("abcd"), st.floats(0.01, 1))
+def test_a_canary_has_its_share(scores, routing, seed, model, share) -> None:
+    """Whatever its score; the others share the rest as without it, and the sum stays one."""
+    canary = Canary(model=model, share=share)
+    choice = choose(tuple(scores), scores, routing, seed, canary)
+    found = {candidate.model: candidate.probability for candidate in choice.candidates}
+    assert list(found) == list(scores)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found[choice.chosen] == choice.propensity > 0
+    others = tuple(each for each in scores if each != model)
+    if model not in scores or not others:
+        assert choice == choose(tuple(scores), scores, routing, seed)
+        return
+    assert found[model] == share
+    for each in choose(others, scores, routing, seed).candidates:
+        assert found[each.model] == pytest.approx(each.probability * (1 - share))
 
 
 @given(SCORES, ROUTING, SEED)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
 from ai_gateway.manifest.credentials import Credentials
-from ai_gateway.manifest.model import Manifest, Model
+from ai_gateway.manifest.model import Manifest, Model, Route
 from ai_gateway.upstream.clouds import EXTRAS
 from ai_gateway.upstream.credentials import usable
 
@@ -99,12 +99,23 @@ def _names(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     for index, route in enumerate(manifest.routes):
         yield from _unknown(("routes", index, "routing", "models"), route.routing.models, models)
         yield from _unknown(("routes", index, "guardrails"), route.guardrails, around.policies)
+        for key, also in (("canary", route.canary), ("shadow", route.shadow)):
+            names = [also.model] if also else ()
+            yield from _unknown(("routes", index, key, "model"), names, models)
+        yield from _alone(("routes", index, "canary"), manifest, route)
         instead = route.fallback.models if route.fallback else ()
         yield from _unknown(("routes", index, "fallback", "models"), instead, models)
         yield from check_credentials(("routes", index, "credentials"), route.credentials)
     if manifest.judge:
         yield from _unknown(("judge", "model"), [manifest.judge.model], models)
         yield from _unknown(("judge", "prompt"), [manifest.judge.prompt], around.prompts)
+
+
+def _alone(at: Location, manifest: Manifest, route: Route) -> Iterator[Finding]:
+    """A share of the requests is one of something that others have the rest of."""
+    canary = route.canary
+    if canary and not set(manifest.candidates(route)) - {canary.model}:
+        yield Finding(at, "no other candidate", "a model that has the rest of the requests")
 
 
 def _unknown(

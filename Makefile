@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTHONS := python3.10 python3.11 python3.12 python3.13
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check clients coverage format schema lock record bench screenshot clean
+.PHONY: help demo test test-all check clients coverage format schema lock wire record bench screenshot clean
 
 help: ## What there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ lock: ## Resolve all locks for every Python at once; needs uv.
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --extra s3 --extra redis --extra prices --extra dashboard --extra aws --extra google --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --group clients --no-emit-index-url --no-annotate --no-header --quiet -o requirements-clients.txt
+
+wire: .venv/test ## How many cases of what an upstream may say there are; `pytest -m wire` runs them.
+	@$(BIN)/python -m pytest -m wire --collect-only -q tests/upstream tests/gateway | tail -1
 
 record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* etc. name.
 	$(BIN)/python -m pytest -q tests/replay --record-mode=rewrite

@@ -89,7 +89,7 @@ def refusal(
     """
     said = words(headers.get("content-type", ""), body, token)
     quoted = f" It said: {said}" if said else ""
-    told = upstream_id(headers)
+    told = {"x-upstream-status": str(status), **upstream_id(headers)}
     if status in _CALLERS:
         return UpstreamRefused(f"{who} refused the request.{quoted}", status, headers=told)
     if status in _CREDENTIALS:
@@ -173,14 +173,14 @@ def _message(body: bytes) -> str | None:
 
 
 def _find(value: Any, depth: int) -> str:
-    """The words in ``value``: OpenAI, vLLM (flat and nested), KServe, FastAPI, problem details."""
+    """The words in ``value``: OpenAI, vLLM (flat and nested), KServe, FastAPI, AWS, and others."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and depth:
         return "; ".join(filter(None, (_find(item, depth - 1) for item in value[:3])))
     if not isinstance(value, dict) or not depth:
         return ""
-    for key in ("error", "message", "detail", "msg", "title"):
+    for key in ("error", "message", "Message", "detail", "msg", "title"):
         if found := _find(value.get(key), depth - 1):
             return found
     return ""

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 CLAUDE = """  claude:
     url: {url}/anthropic/v1
     model_id: claude-simulated

@@ -225,7 +225,7 @@ def test_writing(upstreams: Upstreams) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         named = Model.model_validate({"url": url, "model_id": "m"})
-        body = b"x" * 30_000_000
+        body = {"messages": "x" * 30_000_000}
         left_during(
             lambda caller: upstreams.send(named, CHAT, body, by(), cancel=caller), lambda: True
         )

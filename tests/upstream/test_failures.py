@@ -25,6 +25,8 @@ from ai_gateway.upstream import Upstreams, errors
 from tests.upstream.conftest import CHAT
 from tests.upstream.fake import completion, drip, hang, reply, spoken, then_close
 
+pytestmark = pytest.mark.wire
+
 
 def reset(connection: socket.socket, _received: Any) -> bool:
     """Close with a reset instead of an end."""

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.upstream.fake import FakeUpstream, chunk, head, reply
 from tests.upstream.providers import PROVIDERS, SAID, Provider, sent
 
+pytestmark = pytest.mark.wire
+
 PAGE = Path(__file__).parents[2] / "docs" / "upstreams.md"
 ROWS = dict(
     re.findall(r"^\| ([^|]+) \| `(\{url: [^`]+\})` \|", PAGE.read_text("utf-8"), re.MULTILINE)

@@ -20,6 +20,8 @@ from ai_gateway.errors import (
 from ai_gateway.upstream import errors
 from tests.upstream.fake import reply, spoken
 
+pytestmark = pytest.mark.wire
+
 TEXT = "text/plain"
 ENVOY = "upstream connect error or disconnect/reset before headers."
 PAGE = "<!DOCTYPE html><html><body>Sign in at https://sso.internal</body></html>"
@@ -85,7 +87,10 @@ def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -
     upstream.script(reply({"status": 429, "title": "Too Many Requests"}, 429, headers))
     with pytest.raises(UpstreamRateLimited, match="Too Many Requests") as caught:
         ask()
-    assert (caught.value.status, caught.value.headers) == (429, passed)
+    assert (caught.value.status, caught.value.headers) == (
+        429,
+        {"x-upstream-status": "429", **passed},
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,7 @@ def test_failures_keep_their_kind(
     assert type(caught.value) is kind
     assert caught.value.may_have_run is may_have_run
     assert str(status) in caught.value.message
-    assert caught.value.headers == {"retry-after": "3"}
+    assert caught.value.headers == {"retry-after": "3", "x-upstream-status": str(status)}
     assert "sso.internal" not in caught.value.message
 
 

@@ -237,7 +237,7 @@ def test_an_errors_headers(send: Any, upstream: FakeUpstream, headers: Any, pass
     upstream.script(reply({"error": "busy"}, 429, headers))
     with pytest.raises(UpstreamError) as caught:
         send("/embeddings", {})
-    assert caught.value.headers == passed
+    assert caught.value.headers == {"x-upstream-status": "429", **passed}
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
@@ -247,7 +247,8 @@ def test_what_the_callers_sdk_should_raise(send: Any, upstream: FakeUpstream, st
     with pytest.raises(UpstreamRefused, match="It said: m") as caught:
         send("/embeddings", {})
     assert caught.value.status == status
-    assert caught.value.headers == {"x-upstream-request-id": "r"}
+    told = {"x-upstream-status": str(status), "x-upstream-request-id": "r"}
+    assert caught.value.headers == told
 
 
 @pytest.mark.parametrize("status", [302, 401, 500])

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from ai_gateway.errors import UpstreamError
 from ai_gateway.upstream import sse
 
+pytestmark = pytest.mark.wire
+
 PIECES = st.sampled_from(
     [
         b"data: ",

@@ -47,6 +47,8 @@ from tests.upstream.fake import (
     then_close,
 )
 
+pytestmark = pytest.mark.wire
+
 HELLO = [event(delta(text)) for text in ("Hel", "lo", "!")]
 
 

@@ -225,7 +225,8 @@ def script(upstream: FakeUpstream, shape: Shape) -> None:
 
 def check(error: Any, shape: Shape, kind: type[Exception]) -> None:
     """The class, the status, the words and what the upstream said in its headers."""
-    assert type(error) is kind
+    raised: type = type(error)
+    assert raised is kind
     assert error.status_code == shape.becomes
     assert shape.says in str(error)
     assert "sso.internal" not in str(error)

@@ -41,8 +41,7 @@ def estimate(usage: Usage, texts: Sequence[str], answer: str, *, broken: bool = 
     output = usage.output
     if output is None or (broken and guess > output):
         output = guess
-    given = sum(_tokens(text) + _MESSAGE for text in texts) + _FRAME
-    whole = given if usage.input is None else usage.input
+    whole = asked(texts) if usage.input is None else usage.input
     if (whole, output) == (usage.input, usage.output):
         return usage
     raw = dict(usage.raw or {})
@@ -53,6 +52,11 @@ def estimate(usage: Usage, texts: Sequence[str], answer: str, *, broken: bool = 
         raw[ours] = whole
     raw[theirs] = output
     return Usage(whole, output, usage.cached, usage.reasoning, raw)
+
+
+def asked(texts: Sequence[str], *, tools: str = "") -> int:
+    """Tokens of a request with these texts, a message each, and ``tools`` as JSON."""
+    return sum(_tokens(text) + _MESSAGE for text in texts) + _tokens(tools) + _FRAME
 
 
 def is_estimate(raw: Mapping[str, Any] | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.messages import MESSAGES
 from ai_gateway.translate import Translation
 from ai_gateway.translate.anthropic import CHAT_TO_MESSAGES, MESSAGES_TO_CHAT
+from ai_gateway.translate.counting import estimated
 from ai_gateway.translate.responses import RESPONSES_TO_CHAT
 
 #: Formats that a model of each dialect takes as they are.
@@ -23,13 +24,17 @@ NATIVE: Final = {
             *("speech", "transcriptions", "translations"),
         )
     ),
-    "anthropic": frozenset({"messages"}),
+    "anthropic": frozenset({"messages", "count_tokens"}),
     "oip": frozenset({"infer"}),
 }
 TRANSLATED: Final[dict[tuple[str, str], tuple[Translation, Format]]] = {
     ("messages", "openai"): (MESSAGES_TO_CHAT, CHAT),
     ("responses", "openai"): (RESPONSES_TO_CHAT, CHAT),
     ("chat", "anthropic"): (CHAT_TO_MESSAGES, MESSAGES),
+}
+#: What the gateway answers itself, since the model's API has nothing of the kind.
+OWN: Final[dict[tuple[str, str], Callable[[Body], dict[str, Any]]]] = {
+    ("count_tokens", "openai"): estimated,
 }
 
 
@@ -45,6 +50,8 @@ class Spoken:
     asked: Body
     created: int
     translation: Translation | None = None
+    #: The answer, where no model is asked for it.
+    own: Body | None = None
 
     def answer(self, said: Body) -> Body:
         """A whole answer in the caller's format."""
@@ -67,6 +74,8 @@ def spoken(form: Format, body: Body, dialect: str, created: int) -> Spoken:
     """
     if form.name in NATIVE.get(dialect, ()):
         return Spoken(form, body, body, created)
+    if own := OWN.get((form.name, dialect)):
+        return Spoken(form, body, body, created, own=own(body))
     found = TRANSLATED.get((form.name, dialect))
     if found is None:
         raise BadRequest(

@@ -31,7 +31,12 @@ SIMULATOR_MODELS = {
     "media": "simulated/media",
     "anthropic": "claude-simulated",
 }
-GATEWAY_MODELS = {"text": "model-a", "embedder": "embedder", "anthropic": "claude"}
+GATEWAY_MODELS = {
+    "text": "model-a",
+    "embedder": "embedder",
+    "media": "media",
+    "anthropic": "claude",
+}
 WEATHER = {
     "name": "get_weather",
     "description": "The current weather in a city.",
@@ -67,8 +72,6 @@ def fails(directive: str) -> str:
     return f"{QUESTION} [[simulate {directive}]]"
 
 
-#: What the gateway does not serve yet, and a path by which that is known.
-LATER = {"media": "/v1/audio/speech", "count_tokens": "/v1/messages/count_tokens"}
 #: What becomes of a model's failure on its way through the gateway: that it refuses the gateway's
 #: credentials is not its caller's fault, and a failure of the model's is none of the gateway's own.
 STATUSES = {403: 502, 500: 502, 529: 503}
@@ -89,11 +92,6 @@ class Target:
     def kind(self, name: str = "text") -> dict[str, Any]:
         """What most clients take."""
         return {"base_url": self.bases[name], "api_key": self.key}
-
-    def needs(self, what: str) -> None:
-        """Skip the test as long as the gateway does not serve ``what``."""
-        if self.gateway and what in LATER:
-            pytest.skip(f"the gateway does not serve {LATER[what]} yet")
 
     def status(self, status: int) -> int:
         """What a client sees where the model fails with ``status``."""
@@ -152,6 +150,7 @@ def gateway_url(standin: Simulator, gateway_data: Path) -> Iterator[str]:
         "PATH": os.defpath,
         **variables(standin.url),
         "EMBEDDER_URL": endpoints(standin.url)["embedder"],
+        "MEDIA_URL": endpoints(standin.url)["media"],
         "AI_GATEWAY_API_KEY": KEY,
         "GATEWAY_DATA": str(gateway_data),
         **{name: value for name, value in inherited.items() if name.startswith("COV")},

@@ -100,7 +100,6 @@ def test_reasoning(client: Any, target: Target, *, stream: bool) -> None:
 
 def test_count_tokens(client: Any, target: Target) -> None:
     """Tokens are counted without an answer."""
-    target.needs("count_tokens")
     asked = asking(target, QUESTION)
     del asked["max_tokens"]
     assert client.messages.count_tokens(**asked).input_tokens > 5

@@ -12,7 +12,7 @@ import pytest
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records, to_rows
-from tests.clients.conftest import ENDLESS, KEY, LATER, QUESTION, SILENT, fails
+from tests.clients.conftest import ENDLESS, KEY, QUESTION, SILENT, fails
 
 openai = pytest.importorskip("openai", reason="install the dependency group clients")
 
@@ -38,13 +38,6 @@ def ask(client: Any, text: str = QUESTION, **fields: object) -> Any:
     return client.chat.completions.create(
         **{"model": "model-a", "messages": said, "max_tokens": 2000, **fields}
     )
-
-
-@pytest.mark.parametrize("path", LATER.values())
-def test_what_is_said_to_come_later_is_not_there(gateway_url: str, path: str) -> None:
-    """Tests that are skipped for want of a route are skipped for that reason."""
-    reply = httpx.post(gateway_url + path, headers={"x-api-key": KEY}, trust_env=False)
-    assert reply.status_code == 404
 
 
 def test_the_model_may_be_left_to_the_gateway(connect: Any) -> None:

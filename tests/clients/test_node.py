@@ -70,7 +70,6 @@ def test_every_case_is_run(client: str) -> None:
 )
 def test_node(target: Target, client: str, case: str) -> None:
     """The case holds, and who left has left the model as well."""
-    target.needs(case)
     before = target.disconnects()
     run(client, case, target.json)
     assert case not in LEAVING or target.left(before)

@@ -212,7 +212,6 @@ def test_embeddings(target: Target) -> None:
 
 def test_media(target: Target) -> None:
     """Binary answers and uploads pass."""
-    target.needs("media")
     model = target.models["media"]
     with openai.OpenAI(**target.kind("media"), max_retries=0) as client:
         picture = client.images.generate(model=model, prompt="a cat")
@@ -221,6 +220,23 @@ def test_media(target: Target) -> None:
     assert picture.data[0].b64_json
     assert sound.content.startswith(b"RIFF")
     assert text.text == f"The file a.wav has {len(sound.content)} bytes."
+
+
+def test_pictures_and_words_as_they_come(target: Target) -> None:
+    """A picture is changed, sound and words arrive in pieces."""
+    model = target.models["media"]
+    with openai.OpenAI(**target.kind("media"), max_retries=0) as client:
+        file = ("a.png", b"12345678")
+        picture = client.images.edit(model=model, prompt="redder", image=[file])
+        speech = client.audio.speech.with_streaming_response
+        with speech.create(model=model, voice="alloy", input="hello") as spoken:
+            sound = b"".join(spoken.iter_bytes())
+        transcribe = client.audio.transcriptions.create
+        events = list(transcribe(model=model, file=("a.wav", sound), stream=True))
+    assert picture.data[0].b64_json
+    assert sound.startswith(b"RIFF")
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == f"The file a.wav has {len(sound)} bytes."
 
 
 FAILURES = (400, 403, 404, 409, 422, 429, 500, 503)

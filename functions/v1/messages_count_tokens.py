@@ -1,0 +1,13 @@
+"""How many tokens a Messages request has, as Anthropic's API has it."""
+
+from ai_gateway import surfaces
+from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.formats.tokens import COUNT_TOKENS
+from ai_gateway.surfaces.messages import PROTOCOL, check
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """The count of a model that counts, or an estimate that says so."""
+    body = surfaces.parse(event, PROTOCOL, {"messages": list})
+    check(body)
+    return surfaces.whole(surfaces.ask(event, context, COUNT_TOKENS, body))

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 import httpcore
@@ -13,9 +14,9 @@ import httpx
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamUnreachable
-from ai_gateway.upstream import address, request
+from ai_gateway.upstream import address, http11, request
 from ai_gateway.upstream.credentials import Credential
-from ai_gateway.upstream.pool import Dial, Pool, Transport
+from ai_gateway.upstream.pool import Connection, Dial, Pool, Transport
 from ai_gateway.upstream.surroundings import Surroundings
 from ai_gateway.upstream.wire import Network
 
@@ -115,7 +116,7 @@ class Transports:
         proxy = self._surroundings.proxy(place.url.scheme, place.url.host)
         if proxy is None:
             network = Network(self._clock, self._resolve, place.allowed)
-            return Pool(direct(place.url, context, self._idle), network, place.limit)
+            return Pool(direct(place.url, context, self._idle, self._clock), network, place.limit)
         try:
             address.check_name(place.url.host, place.allowed)
         except address.AddressRefused as error:
@@ -144,23 +145,17 @@ def parsed(who: str, text: str) -> httpx.URL:
     return url
 
 
-def direct(url: httpx.URL, context: ssl.SSLContext, idle: float) -> Dial:
+def direct(url: httpx.URL, context: ssl.SSLContext, idle: float, clock: Clock) -> Dial:
     """Connections to ``url``'s origin."""
-    origin = _url(url).origin
-
-    def dial(network: httpcore.NetworkBackend) -> httpcore.ConnectionInterface:
-        return httpcore.HTTPConnection(
-            origin, ssl_context=context, keepalive_expiry=idle, network_backend=network
-        )
-
-    return dial
+    context.set_alpn_protocols(["http/1.1"])
+    return partial(http11.Connection, _url(url), context, idle, clock)
 
 
 def through(proxy: httpx.Proxy, url: httpx.URL, context: ssl.SSLContext, idle: float) -> Dial:
     """Connections to ``url``'s origin by way of ``proxy``."""
     origin = _url(url).origin
 
-    def dial(network: httpcore.NetworkBackend) -> httpcore.ConnectionInterface:
+    def dial(network: httpcore.NetworkBackend) -> Connection:
         # httpcore's pool for proxies is used for its one connection to make, not as a pool.
         return httpcore.HTTPProxy(
             _url(proxy.url),

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httpcore
 import httpx
@@ -21,8 +21,25 @@ import httpx
 from ai_gateway.upstream.cancel import LOOK, NOBODY, Hold
 from ai_gateway.upstream.wire import Network, Wire
 
+
+class Connection(Protocol):
+    """As much of httpcore's interface of a connection as a pool needs."""
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """The answer's head, whose body must be closed."""
+
+    def is_idle(self) -> bool:
+        """Whether another exchange may begin."""
+
+    def has_expired(self) -> bool:
+        """Whether it has lain idle too long, or the other side has ended it."""
+
+    def close(self) -> None:
+        """Close it, whatever state it is in."""
+
+
 #: Makes a connection, which connects with its first request, on the network that it is given.
-Dial = Callable[[httpcore.NetworkBackend], httpcore.ConnectionInterface]
+Dial = Callable[[httpcore.NetworkBackend], Connection]
 
 #: What a connection that died while it lay idle raises: no answer, not a wrong one.
 _DIED = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)

@@ -45,7 +45,7 @@ check: .venv/test ## Linter, formatter, types, cassettes, docs and schemas.
 	$(BIN)/python -m scripts.check_cassettes
 
 clients: .venv-clients/run tests/clients/node/node_modules ## Every official client, Python and Node, against the gateway.
-	.venv-clients/bin/python -m pytest -q tests/clients
+	.venv-clients/bin/python -m tests.clients.matrix
 
 coverage: .venv/test ## Branch coverage of what ships.
 	$(BIN)/python -m coverage erase

@@ -6,6 +6,7 @@ skipped. LiteLLM pins openai to an older major than `make test` has, so both are
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -67,9 +68,18 @@ ENDLESS = f"{QUESTION} [[simulate tokens=1200; chunk-delay=0.05]]"
 SILENT = "Hello! [[simulate say=One two three.; chunk-delay=0.5]]"
 
 
+IMAGE = "data:image/png;base64,AAAA"
+_TURNS = itertools.count()
+
+
 def fails(directive: str) -> str:
     """A question that the stand-in answers in that way, whoever forwards it."""
     return f"{QUESTION} [[simulate {directive}]]"
+
+
+def fails_once() -> str:
+    """A question that is refused the first time it is asked, with a wait of a second."""
+    return fails(f"status=429; retry-after=1; times=1; latency=0.0{next(_TURNS):03}")
 
 
 #: What becomes of a model's failure on its way through the gateway: that it refuses the gateway's

@@ -8,8 +8,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from tests.clients.conftest import CLOCK, ENDLESS, FACT, QUESTION, WEATHER, Target, fails
+from tests.clients.conftest import (
+    CLOCK,
+    ENDLESS,
+    FACT,
+    IMAGE,
+    QUESTION,
+    SILENT,
+    WEATHER,
+    Target,
+    fails,
+    fails_once,
+)
 
 anthropic = pytest.importorskip("anthropic", reason="install the dependency group clients")
 
@@ -21,6 +33,13 @@ TOOLS = [
     }
     for tool in (WEATHER, CLOCK)
 ]
+
+
+class City(BaseModel):
+    """A structured answer."""
+
+    name: str
+    size: int
 
 
 @pytest.fixture
@@ -53,8 +72,7 @@ def test_stream(client: Any, target: Target) -> None:
     with client.messages.stream(**asking(target, QUESTION)) as stream:
         text = "".join(stream.text_stream)
         message = stream.get_final_message()
-    assert text == plain.content[0].text
-    assert message.usage.output_tokens == plain.usage.output_tokens
+    assert text == message.content[0].text == plain.content[0].text
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -80,6 +98,50 @@ def test_tools(client: Any, target: Target, *, stream: bool) -> None:
     ]
     reply = client.messages.create(**{**asked, "messages": said})
     assert "18 degrees" in reply.content[0].text
+
+
+def test_silence(client: Any, target: Target) -> None:
+    """What keeps a silent stream alive is passed over."""
+    with client.messages.stream(**asking(target, SILENT)) as stream:
+        assert "".join(stream.text_stream) == "One two three."
+
+
+def test_usage(client: Any, target: Target) -> None:
+    """A stream has the counts of its tokens, as the plain answer has."""
+    plain = client.messages.create(**asking(target, QUESTION))
+    with client.messages.stream(**asking(target, QUESTION)) as stream:
+        assert stream.get_final_message().usage.output_tokens == plain.usage.output_tokens > 5
+
+
+def test_request_id(client: Any, target: Target) -> None:
+    """Answers, streams and exceptions have the id that the gateway's log and record have."""
+    raw = client.messages.with_raw_response.create(**asking(target, QUESTION))
+    assert raw.parse()._request_id == raw.headers["request-id"]
+    with client.messages.stream(**asking(target, QUESTION)) as stream:
+        assert stream.request_id
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        client.messages.create(**asking(target, fails("status=400")))
+    assert caught.value.request_id == caught.value.response.headers["request-id"]
+
+
+def test_structured(client: Any, target: Target) -> None:
+    """A schema made from a class comes back as an object of it."""
+    message = client.messages.parse(**asking(target, "How big is Paris?"), output_format=City)
+    assert message.parsed_output.name == "Paris"
+
+
+def test_image(client: Any, target: Target) -> None:
+    """An image in a message reaches the model."""
+    kind, data = IMAGE.removeprefix("data:").split(";base64,")
+    source = {"type": "base64", "media_type": kind, "data": data}
+    said = [{"type": "text", "text": QUESTION}, {"type": "image", "source": source}]
+    message = client.messages.create(**asking(target, said))
+    assert message.content[0].text.startswith("I see 1 image")
+
+
+def test_models(client: Any, target: Target) -> None:
+    """The model is listed by the name that requests use."""
+    assert target.models["anthropic"] in [model.id for model in client.models.list()]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -136,6 +198,33 @@ def test_wrong_key(target: Target) -> None:
         pytest.raises(anthropic.AuthenticationError),
     ):
         client.messages.create(**asking(target, QUESTION))
+
+
+def test_unknown_model(client: Any, target: Target) -> None:
+    """A model that is not there is a NotFoundError."""
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.create(**{**asking(target, QUESTION), "model": "nothing"})
+
+
+def test_retry(target: Target) -> None:
+    """A client that tries again waits as long as it is told."""
+    start = time.monotonic()
+    with anthropic.Anthropic(
+        base_url=target.anthropic, api_key=target.key, max_retries=2
+    ) as client:
+        assert client.messages.create(**asking(target, fails_once())).content
+    assert 1 <= time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("where", ["after-headers", "mid-body", "mid-utf8"])
+def test_cut(client: Any, target: Target, where: str) -> None:
+    """A stream that is cut off raises."""
+    with (
+        pytest.raises(Exception) as caught,  # noqa: PT011 # which one is the client's affair
+        client.messages.stream(**asking(target, fails(f"cut={where}"))) as stream,
+    ):
+        stream.until_done()
+    assert "httpx" in type(caught.value).__module__ or isinstance(caught.value, anthropic.APIError)
 
 
 def test_late_error(client: Any, target: Target) -> None:

@@ -15,11 +15,14 @@ from tests.clients.conftest import (
     CLOCK,
     ENDLESS,
     FACT,
+    IMAGE,
     QUESTION,
+    SILENT,
     TOOLS,
     WEATHER,
     Target,
     fails,
+    fails_once,
 )
 
 openai = pytest.importorskip("openai", reason="install the dependency group clients")
@@ -55,19 +58,39 @@ def test_plain(client: Any, target: Target) -> None:
 
 
 def test_stream(client: Any, target: Target) -> None:
-    """Chunks make the plain answer; the last has the usage that was asked for."""
+    """Chunks make the plain answer."""
     plain = chat(client, target, QUESTION).choices[0].message.content
-    options = {"stream": True, "stream_options": {"include_usage": True}}
-    *chunks, last = chat(client, target, QUESTION, **options)
-    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
-    assert "".join(delta.content or "" for delta in deltas) == plain
+    chunks = list(chat(client, target, QUESTION, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == plain
     assert len(chunks) > 5
+
+
+def test_silence(client: Any, target: Target) -> None:
+    """What keeps a silent stream alive is passed over."""
+    chunks = chat(client, target, SILENT, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "One two three."
+
+
+def test_request_id(client: Any, target: Target) -> None:
+    """Answers, streams and exceptions have the id that the gateway's log and record have."""
+    with_headers = client.with_raw_response.chat.completions.create
+    said = [{"role": "user", "content": QUESTION}]
+    raw = with_headers(model=target.models["text"], messages=said)
+    assert raw.parse()._request_id == raw.headers["x-request-id"]
+    with chat(client, target, QUESTION, stream=True) as stream:
+        assert stream.response.headers["x-request-id"]
+    with pytest.raises(openai.BadRequestError) as caught:
+        chat(client, target, fails("status=400"))
+    assert caught.value.request_id == caught.value.response.headers["x-request-id"]
+
+
+def test_usage(client: Any, target: Target) -> None:
+    """Who asks for it gets a last chunk with the usage, who does not gets none."""
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    *_, last = chat(client, target, QUESTION, **options)
     assert (last.choices, last.usage.completion_tokens > 5) == ([], True)
-
-
-def test_no_usage(client: Any, target: Target) -> None:
-    """Who did not ask for usage gets no chunk with empty choices."""
-    assert all(chunk.choices for chunk in chat(client, target, QUESTION, stream=True))
+    chunks = list(chat(client, target, QUESTION, stream=True))
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +180,7 @@ def test_logprobs(client: Any, target: Target) -> None:
 
 def test_image(client: Any, target: Target) -> None:
     """An image in a message reaches the model."""
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    image = {"type": "image_url", "image_url": {"url": IMAGE}}
     reply = chat(client, target, [{"type": "text", "text": QUESTION}, image])
     assert reply.choices[0].message.content.startswith("I see 1 images")
 
@@ -194,6 +217,19 @@ def test_responses(client: Any, target: Target) -> None:
     )
     (call,) = called.output
     assert (call.name, json.loads(call.arguments)["city"]) == ("get_weather", "Paris")
+    asked = {**fields, "input": "How big is Paris?", "text_format": City}
+    assert client.responses.parse(**asked).output_parsed.name == "Paris"
+
+
+def test_responses_that_fail(client: Any, target: Target) -> None:
+    """Before the answer and in its midst, the exception is the client's own."""
+    fields: dict[str, Any] = {"model": target.models["text"]}
+    with pytest.raises(openai.RateLimitError):
+        client.responses.create(**fields, input=fails("status=429"))
+    if not target.gateway:
+        return  # the stand-in's event is OpenAI's documented one, which the client does not raise
+    with pytest.raises(openai.APIError):
+        list(client.responses.create(**fields, input=fails("late-error=6"), stream=True))
 
 
 def test_models(client: Any, target: Target) -> None:
@@ -282,10 +318,11 @@ def test_unknown_model(client: Any) -> None:
 
 
 def test_retry(target: Target) -> None:
-    """A passing failure with retry-after is over for a client that tries again."""
-    text = fails("status=429; retry-after=0.1; times=1")
+    """A client that tries again waits as long as it is told."""
+    start = time.monotonic()
     with openai.OpenAI(**target.kind(), max_retries=2) as client:
-        assert chat(client, target, text).choices
+        assert chat(client, target, fails_once()).choices
+    assert 1 <= time.monotonic() - start < 3
 
 
 def test_late_error(client: Any, target: Target) -> None:

@@ -2,13 +2,42 @@
 import assert from "node:assert/strict";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { APICallError, embed, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import { BOTH, CLOCK, ENDLESS, FACT, QUESTION, WEATHER, failure, fails, retryAfter, seen } from "./shared.mjs";
+import {
+  APICallError,
+  Output,
+  embed,
+  generateText,
+  jsonSchema,
+  stepCountIs,
+  streamText,
+  tool,
+} from "ai";
+import {
+  BOTH,
+  CLOCK,
+  ENDLESS,
+  FACT,
+  IMAGE,
+  QUESTION,
+  SILENT,
+  WEATHER,
+  failure,
+  fails,
+  failsOnce,
+  retryAfter,
+  seen,
+  waited,
+} from "./shared.mjs";
 
 const models = ({ bases, key, models }) => {
   const options = { baseURL: bases.text, apiKey: key };
   const openai = createOpenAI(options);
-  const compatible = createOpenAICompatible({ name: "gateway", includeUsage: true, ...options });
+  const compatible = createOpenAICompatible({
+    name: "gateway",
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+    ...options,
+  });
   return [openai.chat(models.text), openai.responses(models.text), compatible(models.text)];
 };
 
@@ -45,8 +74,95 @@ export const cases = {
       let said = "";
       for await (const piece of stream.textStream) said += piece;
       assert.equal(said, plain.text);
-      assert.equal((await stream.usage).totalTokens, plain.usage.totalTokens);
     }
+  },
+
+  async usage(target) {
+    for (const model of models(target)) {
+      const plain = await generateText(asking(model, QUESTION));
+      const { totalTokens } = await streamText(asking(model, QUESTION)).usage;
+      assert.equal(totalTokens, plain.usage.totalTokens);
+    }
+  },
+
+  async responses(target) {
+    const model = models(target)[1];
+    assert.equal(model.provider, "openai.responses");
+    assert.ok((await generateText(asking(model, QUESTION))).text.includes(FACT));
+    assert.ok((await streamText(asking(model, QUESTION)).text).includes(FACT));
+  },
+
+  async cut(target) {
+    const model = models(target)[0];
+    for (const where of ["after-headers", "mid-body", "mid-utf8"]) {
+      const errors = [];
+      const onError = ({ error }) => errors.push(error);
+      const stream = streamText(asking(model, fails(`cut=${where}`), { onError }));
+      await stream.consumeStream({ onError });
+      assert.notEqual(errors.length, 0, where);
+    }
+  },
+
+  async silence(target) {
+    for (const model of models(target)) {
+      assert.equal(await streamText(asking(model, SILENT)).text, "One two three.");
+    }
+  },
+
+  async request_id(target) {
+    const [model] = models(target);
+    assert.ok((await generateText(asking(model, QUESTION))).response.headers["x-request-id"]);
+    const error = await failure(() => generateText(asking(model, fails("status=400"))));
+    assert.ok(error.responseHeaders["x-request-id"]);
+  },
+
+  async image(target) {
+    const image = { type: "image", image: IMAGE, mediaType: "image/png" };
+    const content = [{ type: "text", text: QUESTION }, image];
+    for (const model of models(target)) {
+      const { text } = await generateText({
+        model,
+        messages: [{ role: "user", content }],
+        maxRetries: 0,
+      });
+      assert.match(text, /^I see 1 image/);
+    }
+  },
+
+  async structured(target) {
+    for (const model of models(target)) {
+      const output = Output.object({ schema: jsonSchema(WEATHER.schema) });
+      const found = await generateText(asking(model, "How big is Paris?", { output }));
+      assert.deepEqual(found.output, { city: "Paris" });
+    }
+  },
+
+  async wrong_key(target) {
+    const [model] = models({ ...target, key: "expired" });
+    const error = await failure(() => generateText(asking(model, QUESTION)));
+    assert.equal(error.statusCode, 401);
+  },
+
+  async unknown_model(target) {
+    const nothing = { ...target, models: { ...target.models, text: "nothing" } };
+    for (const model of models(nothing)) {
+      const error = await failure(() => generateText(asking(model, QUESTION)));
+      assert.equal(error.statusCode, 404);
+    }
+  },
+
+  async retry(target) {
+    const [model] = models(target);
+    const { text } = await waited(() => generateText({ model, prompt: failsOnce() }));
+    assert.ok(text.includes(FACT));
+  },
+
+  async cancel(target) {
+    const [model] = models(target);
+    const abortSignal = AbortSignal.timeout(300);
+    const asked = asking(model, fails("latency=30"), { abortSignal });
+    const error = await failure(() => generateText(asked));
+    assert.match(error.name, /Timeout|Abort/);
   },
 
   async tools(target) {

@@ -1,6 +1,21 @@
 import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
-import { BOTH, CLOCK, ENDLESS, FACT, QUESTION, WEATHER, failure, fails, retryAfter, seen } from "./shared.mjs";
+import {
+  BOTH,
+  CLOCK,
+  ENDLESS,
+  FACT,
+  IMAGE,
+  QUESTION,
+  SILENT,
+  WEATHER,
+  failure,
+  fails,
+  failsOnce,
+  retryAfter,
+  seen,
+  waited,
+} from "./shared.mjs";
 
 const connect = (target) =>
   new Anthropic({
@@ -27,13 +42,65 @@ export const cases = {
     const message = await create(target, QUESTION);
     assert.ok(message.content[0].text.includes(FACT));
     assert.equal(message.stop_reason, "end_turn");
-    assert.ok(message._request_id);
+  },
+
+  async silence(target) {
+    const message = await connect(target).messages.stream(asking(target, SILENT)).finalMessage();
+    assert.equal(message.content[0].text, "One two three.");
+  },
+
+  async request_id(target) {
+    assert.ok((await create(target, QUESTION))._request_id);
+    assert.ok((await failure(() => create(target, fails("status=400")))).requestID);
+  },
+
+  async image(target) {
+    const source = { type: "base64", media_type: "image/png", data: IMAGE };
+    const message = await create(target, [
+      { type: "text", text: QUESTION },
+      { type: "image", source },
+    ]);
+    assert.match(message.content[0].text, /^I see 1 image/);
+  },
+
+  async structured(target) {
+    const format = { type: "json_schema", schema: WEATHER.schema };
+    const message = await create(target, "How big is Paris?", { output_config: { format } });
+    assert.deepEqual(JSON.parse(message.content[0].text), { city: "Paris" });
+  },
+
+  async models(target) {
+    const names = [];
+    for await (const model of connect(target).models.list()) names.push(model.id);
+    assert.ok(names.includes(target.models.anthropic));
+  },
+
+  async unknown_model(target) {
+    const error = await failure(() => create(target, QUESTION, { model: "nothing" }));
+    assert.ok(error instanceof Anthropic.NotFoundError, String(error));
+  },
+
+  async retry(target) {
+    const message = await waited(() => create(target, failsOnce(), {}, { maxRetries: 2 }));
+    assert.equal(message.content.length, 1);
+  },
+
+  async cut(target) {
+    for (const where of ["after-headers", "mid-body", "mid-utf8"]) {
+      const asked = asking(target, fails(`cut=${where}`));
+      await failure(() => connect(target).messages.stream(asked).finalMessage());
+    }
   },
 
   async stream(target) {
     const plain = await create(target, QUESTION);
     const message = await connect(target).messages.stream(asking(target, QUESTION)).finalMessage();
     assert.deepEqual(message.content, plain.content);
+  },
+
+  async usage(target) {
+    const plain = await create(target, QUESTION);
+    const message = await connect(target).messages.stream(asking(target, QUESTION)).finalMessage();
     assert.equal(message.usage.output_tokens, plain.usage.output_tokens);
   },
 

@@ -9,6 +9,19 @@ export const fails = (directive) => `${QUESTION} [[simulate ${directive}]]`;
 export const seen = (target, status) => target.statuses[status] ?? status;
 export const retryAfter = (target, status) =>
   target.passing.includes(status) || !target.gateway ? "7" : null;
+// A question that is refused the first time it is asked, with a wait of a second.
+export const failsOnce = () =>
+  fails(`status=429; retry-after=1; times=1; latency=0.0${Math.floor(Math.random() * 1e9)}`);
+// Whether `call` succeeds in one to three seconds: it waited as it was told.
+export async function waited(call) {
+  const start = performance.now();
+  const found = await call();
+  const seconds = (performance.now() - start) / 1000;
+  assert.ok(seconds >= 1 && seconds < 3, `after ${seconds} s`);
+  return found;
+}
+export const SILENT = "Hello! [[simulate say=One two three.; chunk-delay=0.5]]";
+export const IMAGE = "AAAA"; // in base64
 export const ENDLESS = fails("tokens=1200; chunk-delay=0.05");
 
 const schema = (properties) => ({

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ai_gateway.answer.pieces import Pieces
 from ai_gateway.contract import Event
+from ai_gateway.errors import BadRequest
 from ai_gateway.formats import File, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.translate.table import Spoken, spoken
@@ -41,6 +42,14 @@ class Call:
             created = int(self.event.received_at)
             found = self._spoken[dialect] = spoken(self.format, self.body, dialect, created)
         return found
+
+    def refusal(self, dialect: str) -> BadRequest | None:
+        """Why a model of ``dialect`` cannot be told what the call says, if it cannot."""
+        try:
+            self.spoken(dialect)
+        except BadRequest as error:
+            return error
+        return None
 
 
 class Chunks(Protocol):

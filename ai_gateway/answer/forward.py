@@ -45,7 +45,7 @@ class Forward:
         def once(turn: Turn) -> Answer:
             return self._send(call, turn, choice, decision)
 
-        return self.tries.until_one_answers(decision, choice.chosen, self.models, once)
+        return self._until_one_answers(call, choice, decision, once)
 
     def stream(self, call: Call, choice: Choice, decision: Decision, ended: Ended) -> Answer:
         """An answer whose first event is here and whose others come as they are read."""
@@ -53,7 +53,15 @@ class Forward:
         def once(turn: Turn) -> Answer:
             return self._open(call, turn, choice, decision, ended)
 
-        return self.tries.until_one_answers(decision, choice.chosen, self.models, once)
+        return self._until_one_answers(call, choice, decision, once)
+
+    def _until_one_answers(
+        self, call: Call, choice: Choice, decision: Decision, once: Callable[[Turn], Answer]
+    ) -> Answer:
+        def takes(name: str) -> bool:
+            return call.refusal(self.models[name][0].model.dialect) is None
+
+        return self.tries.until_one_answers(decision, choice.chosen, self.models, once, takes)
 
     def _send(self, call: Call, turn: Turn, choice: Choice, decision: Decision) -> Answer:
         place, model = turn.place, turn.place.model

@@ -34,7 +34,7 @@ class Selection:
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
         # Those that cannot be told what the call says, and why.
-        found = ((model, self._refusal(call, model)) for model in models)
+        found = ((model, call.refusal(self.manifest.models[model].dialect)) for model in models)
         refused = {model: error for model, error in found if error}
         taking = [model for model in models if model not in refused]
         if not taking:
@@ -48,13 +48,6 @@ class Selection:
             for model, error in refused.items()
         )
         return replace(choice, candidates=(*choice.candidates, *excluded))
-
-    def _refusal(self, call: Call, model: str) -> BadRequest | None:
-        try:
-            call.spoken(self.manifest.models[model].dialect)
-        except BadRequest as error:
-            return error
-        return None
 
 
 def _reason(error: BadRequest, route: Route) -> str:

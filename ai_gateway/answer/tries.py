@@ -53,15 +53,18 @@ class Tries:
         chosen: str,
         models: Mapping[str, Places],
         once: Callable[[Turn], Result],
+        takes: Callable[[str], bool],
     ) -> Result:
         """What ``once`` gives for the first model that answers: ``chosen``, or its fallbacks.
+
+        ``takes`` says whether a model can be asked this at all: as a fallback no other is.
 
         Raises the last failure, or CircuitOpen where no model is to be asked now.
         """
         fallback = decision.event.route.fallback
         if fallback is None:
             return self._again(decision, models[chosen], once)
-        names = self._order(decision, chosen, models, fallback)
+        names = self._order(decision, chosen, models, fallback, takes)
         for name, instead in pairwise(names):
             try:
                 return self._again(decision, models[name], once)
@@ -72,10 +75,19 @@ class Tries:
         return self._again(decision, models[names[-1]], once)
 
     def _order(
-        self, decision: Decision, chosen: str, models: Mapping[str, Places], fallback: Fallback
+        self,
+        decision: Decision,
+        chosen: str,
+        models: Mapping[str, Places],
+        fallback: Fallback,
+        takes: Callable[[str], bool],
     ) -> tuple[str, ...]:
         """Who is asked, at least one; of one that is left alone the decision says so."""
-        names = order(chosen, fallback, lambda name: self.turns.passes(models[name]))
+
+        def passes(name: str) -> bool:
+            return self.turns.passes(models[name]) and (name == chosen or takes(name))
+
+        names = order(chosen, fallback, passes)
         if names and names[0] == chosen:
             return names
         decision.attempts.append(Attempt(chosen, error=CircuitOpen.code))

@@ -255,3 +255,21 @@ def test_a_stream_that_breaks_late_counts_for_the_circuit(start, simulator) -> N
         reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
         statuses.append((reply.status_code, len(reply.data) > 0))
     assert [status for status, _ in statuses] == [200, 200, 503]
+
+
+def test_who_cannot_be_told_the_request_is_no_fallback(start, simulator) -> None:
+    """A model of another API is passed over where the request has no words for it there."""
+    place = f"url: {simulator.url}/anthropic/v1, model_id: claude-simulated, dialect: anthropic"
+    gateway = start(
+        ROUTE.replace("/inference", "/v1/chat/completions").replace(
+            "functions.inference:", "functions.v1.chat_completions:"
+        )
+        + "    fallback: {models: [claude, model-b]}\n",
+        models=f"  claude: {{{place}, credentials: {{token: t}}}}\n",
+    )
+    simulator.faults["model-a"] = "status=500"
+    messages = [{"role": "user", "content": "What is GRPO?"}]
+    for more, served in (({"seed": 1}, "model-b"), ({}, "claude")):
+        body = {"model": "model-a", "messages": messages, **more}
+        reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+        assert (reply.status_code, reply.json["model"]) == (200, served)

@@ -62,6 +62,9 @@ class Model(Closed):
         None, description="Its provider's public one, where it is known, if left out."
     )
     max_output_tokens: int | None = Field(None, ge=1)
+    token_limit: Literal["max_tokens", "max_completion_tokens"] | None = Field(
+        None, description="What it calls a chat's limit of tokens, if it takes no other name."
+    )
     include_usage: bool = Field(
         True,  # noqa: FBT003 - pydantic's own order of arguments
         description="Whether a stream's usage is asked for (`stream_options`), which some refuse.",

@@ -62,8 +62,11 @@ def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = Fa
             options = {**(options or {}), "include_usage": True}
         if options is not None:
             sent["stream_options"] = options
-    if model.max_output_tokens is not None and path in _LIMITS:
-        _limit(sent, _LIMITS[path], model.max_output_tokens)
+    names = _LIMITS.get(path, ())
+    if model.token_limit is not None and model.token_limit in names:
+        names = _rename(sent, names, model.token_limit)
+    if model.max_output_tokens is not None and names:
+        _limit(sent, names, model.max_output_tokens)
     return strictjson.dumps(sent)
 
 
@@ -125,6 +128,14 @@ def headers(
         own = {name: value for name, value in given.items() if name not in _FIXED}
         found += relay.outgoing(own)
     return found
+
+
+def _rename(sent: dict[str, Any], names: Sequence[str], name: str) -> Sequence[str]:
+    """Put the limit under ``name``, the only one that the model takes; the newer of two counts."""
+    given = [sent.pop(each) for each in names if each in sent]
+    if given:
+        sent[name] = given[-1]
+    return (name,)
 
 
 def _limit(sent: dict[str, Any], names: Sequence[str], most: int) -> None:

@@ -82,6 +82,31 @@ def test_the_limit_of_tokens(send: Any, upstream: FakeUpstream, path: str, asked
     assert upstream.requests[0].json() == {"model": "meta/llama", **sent}
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "sent"),
+    [
+        ("/chat/completions", {"max_tokens": 7}, {"max_completion_tokens": 7}),
+        ("/chat/completions", {"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
+        (
+            "/chat/completions",
+            {"max_completion_tokens": 7, "max_tokens": 9},
+            {"max_completion_tokens": 7},
+        ),
+        ("/chat/completions", {}, {}),
+        ("/completions", {"max_tokens": 7}, {"max_tokens": 7}),
+        ("/embeddings", {"max_tokens": 7}, {"max_tokens": 7}),
+    ],
+)
+def test_the_name_of_the_limit(send: Any, upstream: FakeUpstream, path: str, asked: Any, sent: Any):
+    """A model that takes one name only gets it, whichever the caller or a translation used."""
+    upstream.script(reply(VECTOR), reply(VECTOR))
+    named = {"token_limit": "max_completion_tokens"}
+    send(path, asked, named)
+    assert upstream.requests[0].json() == {"model": "meta/llama", **sent}
+    send("/chat/completions", {}, {**named, "max_output_tokens": 5})
+    assert upstream.requests[1].json() == {"model": "meta/llama", "max_completion_tokens": 5}
+
+
 def test_files_go_and_bytes_come(send: Any, upstream: FakeUpstream) -> None:
     """A form has the endpoint's own name of the model and the files as they are; so comes sound."""
     upstream.script(reply(b"RIFF\xff", 200, None, "audio/wav"))

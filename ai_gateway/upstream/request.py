@@ -62,7 +62,7 @@ def body(model: Model, path: str, given: Mapping[str, Any], *, stream: bool = Fa
             options = {**(options or {}), "include_usage": True}
         if options is not None:
             sent["stream_options"] = options
-    names = _LIMITS.get(path, ())
+    names: Sequence[str] = _LIMITS.get(path, ())
     if model.token_limit is not None and model.token_limit in names:
         names = _rename(sent, names, model.token_limit)
     if model.max_output_tokens is not None and names:

@@ -36,10 +36,9 @@ class Bounded(Generic[Value]):
     group (a tenant, say) can drive out the others. Safe for threads.
     """
 
-    def __init__(self, clock: Clock, max_bytes: int, max_entries: int = 1_000_000) -> None:
+    def __init__(self, clock: Clock, max_bytes: int) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._max_entries = max_entries
         self._lock = Lock()
         self._groups: dict[str, _Group[Value]] = {}
         self._bytes = 0
@@ -56,8 +55,13 @@ class Bounded(Generic[Value]):
             held = None if known is None else known.cache.get(key)
         return None if held is None else held.value
 
-    def set(self, group: str, key: str, value: Value, *, size: int, ttl: float) -> None:
-        """Keep ``value`` of ``size`` bytes for ``ttl`` seconds; what is over the bound is not."""
+    def set(
+        self, group: str, key: str, value: Value, *, size: int, ttl: float, entries: int = 1_000_000
+    ) -> None:
+        """Keep ``value`` of ``size`` bytes for ``ttl`` seconds; what is over the bound is not.
+
+        ``entries`` is how many the group may have.
+        """
         size += len(key) + _OVERHEAD
         if size > self._max_bytes:
             return
@@ -67,7 +71,7 @@ class Bounded(Generic[Value]):
             if known is None:
                 known = self._groups[group] = _Group(self._cache())
             known.cache[key] = held
-            if len(known.cache) > self._max_entries:
+            while len(known.cache) > entries:
                 known.cache.popitem()
             self._count(group)
             while self._bytes > self._max_bytes:

@@ -104,7 +104,8 @@ def _block(block: Body) -> Iterator[Chunk]:
 
 
 def _spoken(block: Body, name: str, kind: str, key: str) -> tuple[Chunk, list[Chunk]]:
-    begun = {k: v for k, v in block.items() if k not in ("signature", "citations")} | {name: ""}
+    later = ("signature", "citations")
+    begun = {k: v for k, v in block.items() if k not in later or not v} | {name: ""}
     deltas: list[Chunk] = [
         {"type": "citations_delta", "citation": citation}
         for citation in block.get("citations") or ()

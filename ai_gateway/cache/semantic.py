@@ -72,8 +72,8 @@ class SemanticCache:
     A comparison takes about 10 µs at 1,024 dimensions, and a question about 33 KB.
     """
 
-    def __init__(self, clock: Clock, *, entries: int = 1000, max_bytes: int = MAX_BYTES) -> None:
-        self._held: Bounded[tuple[Asked, bytes]] = Bounded(clock, max_bytes, entries)
+    def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._held: Bounded[tuple[Asked, bytes]] = Bounded(clock, max_bytes)
 
     def find(self, sought: Asked, threshold: float) -> Hit | None:
         """The answer to the nearest question of the same partition, at ``threshold`` or above."""
@@ -88,10 +88,11 @@ class SemanticCache:
         cached = None if found is None else unpacked(found)
         return None if cached is None else Hit(cached, 1 - best * best / 2)
 
-    def put(self, question: Asked, data: bytes, ttl: float) -> None:
-        """Keep an answer, as ``ExactCache.put`` serialised it, for ``ttl`` seconds."""
+    def put(self, question: Asked, data: bytes, ttl: float, entries: int = 1000) -> None:
+        """Keep a packed answer for ``ttl`` seconds, among the ``entries`` newest questions."""
         size = len(question.vector) * _FLOAT + 4 * len(question.text) + len(data)
-        self._held.set(question.partition, question.text, (question, data), size=size, ttl=ttl)
+        value, group = (question, data), question.partition
+        self._held.set(group, question.text, value, size=size, ttl=ttl, entries=entries)
 
 
 def _agree(one: Asked, other: Asked) -> bool:

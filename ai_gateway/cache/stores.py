@@ -43,6 +43,9 @@ class MemoryStore:
         if len(value) <= _ENTRY:
             self._held.set(tenant, key, value, size=len(value), ttl=ttl)
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
 
 class Client(Protocol):
     """What a RedisStore needs of redis-py's client."""

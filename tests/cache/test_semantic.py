@@ -109,9 +109,9 @@ def test_the_nearest_of_several_is_taken() -> None:
 def test_time_and_number_are_bounded() -> None:
     """Old questions make room, and run out."""
     clock = MovingClock()
-    cache = SemanticCache(clock, entries=2)
+    cache = SemanticCache(clock)
     for text in ("one", "three", "fiver"):
-        put(cache, text)
+        cache.put(asked(Question("p", text), near), ANSWER, 60, entries=2)
     assert len(cache._held.values("p")) == 2
     clock.sleep(61)
     assert find(cache, "fiver") is None

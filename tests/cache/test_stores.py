@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.cache.exact import ExactCache, unpacked
+from ai_gateway.cache.exact import Cached, ExactCache, unpacked
 from ai_gateway.cache.memory import Bounded
 from ai_gateway.cache.stores import MemoryStore, RedisStore, redis_store
 from ai_gateway.clock import SystemClock
@@ -84,18 +84,22 @@ def test_what_is_too_large_is_not_kept(store) -> None:
 
 
 def test_an_answer_goes_through_a_store(store) -> None:
-    """With the model that gave it, and when."""
-    cache = ExactCache(store, SystemClock())
+    """With the model that gave it, to which request, when, and what it cost."""
+    cache = ExactCache(store)
     assert cache.get("t", "nothing") is None
-    data = cache.put("t", "answer", "model-a", {"choices": [{"text": "Grüße"}]}, 60)
-    found = cache.get("t", "answer")
-    assert (found.model, found.body) == ("model-a", {"choices": [{"text": "Grüße"}]})
-    assert found == unpacked(data)
-    assert abs(found.stored_at - time.time()) < 5
+    answer = Cached("model-a", {"choices": [{"text": "Grüße"}]}, 1.5, "id", 0.25, simulated=True)
+    cache.put("t", "answer", answer.packed(), 60)
+    assert cache.get("t", "answer") == answer
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[1, 2]", b"[1, 2.0, {}]", b'["m", 2.0, []]', b"\xff"]
+    "data",
+    [
+        *(b"", b"{}", b"[1, 2]", b'"model"', b"\xff"),
+        b'{"model": "m", "body": [], "stored_at": 1.0}',
+        b'{"model": "m", "body": {}, "stored_at": 1.0, "cost": "1"}',
+        b'{"model": "m", "body": {}, "stored_at": 1.0, "of": "a later version"}',
+    ],
 )
 def test_what_is_no_answer_is_a_miss(data) -> None:
     """A shared store may hold anything."""
@@ -191,9 +195,9 @@ def test_what_ran_out_makes_room_without_driving_out_anything() -> None:
 
 def test_entries_are_bounded_too() -> None:
     """Where they are compared one by one."""
-    held = Bounded(MovingClock(), 10_000_000, 3)
+    held = Bounded(MovingClock(), 10_000_000)
     for number in range(5):
-        held.set("t", str(number), number, size=1, ttl=60)
+        held.set("t", str(number), number, size=1, ttl=60, entries=3)
     assert sorted(held.values("t")) == [2, 3, 4]
     assert held.values("nobody") == []
 

@@ -61,6 +61,12 @@ class Metrics:
             ["route", "outcome"],
             registry=self.registry,
         )
+        self.cache = Counter(
+            "ai_gateway_cache",
+            "Look-ups in the cache by outcome: hit, miss.",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
         self.bundle_current.set(1)
 
     def expose(self) -> bytes:

@@ -14,6 +14,7 @@ from ai_gateway.answer.places import places
 from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.turns import Turns
 from ai_gateway.answer.weights import Weights
+from ai_gateway.cache.caches import Caches
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
 from ai_gateway.cost.prices import Library
@@ -58,6 +59,7 @@ class Service:
     tries: Tries = field(init=False)
     prices: Library = field(init=False)
     aside: Aside = field(init=False)
+    caches: Caches = field(init=False)
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
     state: BundleState = field(default_factory=BundleState)
@@ -70,6 +72,7 @@ class Service:
         self.upstreams = Upstreams(self.clock, self.settings.variables)
         self.prices = Library(self.clock)
         self.aside = Aside()
+        self.caches = Caches.of(self.settings.state, self.clock)
         self.limits = Limits(self.clock)
         self.metrics = Metrics()
         turns = Turns.of(self.clock)
@@ -80,9 +83,9 @@ class Service:
         """What serves requests by ``bundle``."""
         if not bundle.policies.names:
             log.warning("the bundle has no guardrail policy: every text passes")
-        for model in bundle.manifest.models.values():
-            if model.price is None:  # loading them takes longer than a request may
-                self.prices.known(model.url, model.model_id)
+        for place in chain(*places(bundle.manifest.models).values()):
+            if place.model.price is None:  # loading them takes longer than a request may
+                self.prices.known(place.model.url, place.model.model_id)
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,
@@ -92,6 +95,7 @@ class Service:
             upstreams=self.upstreams,
             tries=self.tries,
             prices=self.prices,
+            caches=self.caches,
             clock=self.clock,
             random=self.random,
             limits=self.limits,
@@ -125,4 +129,5 @@ class Service:
         self.weights.stop()
         self.aside.close()
         self.upstreams.close()
+        self.caches.close()
         self.records.close()

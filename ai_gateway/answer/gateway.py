@@ -1,4 +1,4 @@
-"""``context.answer``: guard the input, route, forward, guard the output, record; always so.
+"""``context.answer``: guard, look in the cache, route, forward, guard, record; always so.
 
 Each stage is a file of its own; here is only their order. No surface can reach a model without its
 guardrails and its record.
@@ -7,10 +7,13 @@ guardrails and its record.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 from ai_gateway.access.limits import Limits
+from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call, Chunks
+from ai_gateway.answer.embedding import Embedding
 from ai_gateway.answer.forward import Forward
 from ai_gateway.answer.guard import Guard
 from ai_gateway.answer.named import Naming
@@ -24,6 +27,7 @@ from ai_gateway.answer.shadow import Shadowing
 from ai_gateway.answer.streamed import Held
 from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
+from ai_gateway.cache.caches import Caches
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
 from ai_gateway.cost.prices import Library
@@ -50,6 +54,7 @@ class Gateway:
         upstreams: Upstreams,
         tries: Tries,
         prices: Library,
+        caches: Caches,
         clock: Clock,
         random: Random,
         limits: Limits,
@@ -64,6 +69,14 @@ class Gateway:
         unseen = replace(forward, tries=replace(tries, patient=False))
         self._shadowing = Shadowing(unseen, self._recorder, aside, metrics, clock, random)
         self._forward = forward
+        self._caching = Caching(
+            manifest,
+            rules=(manifest_hash, policies.digest),
+            caches=caches,
+            embedding=Embedding(self.answer, clock, random),
+            metrics=metrics,
+            clock=clock,
+        )
         self._relay = Relay(manifest, self._guard, upstreams, clock)
 
     def answer(self, call: Call) -> Answer:
@@ -79,14 +92,20 @@ class Gateway:
             self._guard.enforce(call.format.texts(call.body), decision)
             self._guard.enforce(call.format.definitions(call.body), decision)
             decision.request = call.body
-            choice = decision.choice = self._selection.choice(call, decision)
-            decision.selection = choice.selection
-            self._shadowing.repeat(call, decision)
-            if call.stream:
-                return self._stream(call, choice, decision)
-            answer = self._forward.whole(call, choice, decision)
-            self._guard.enforce([Text(answer.text, "output")], decision)
-            return answer
+            if call.event.route.cache is None:
+                return self._fresh(call, decision)
+            return self._caching.answer(call, decision, partial(self._fresh, call, decision))
+
+    def _fresh(self, call: Call, decision: Decision) -> Answer:
+        """The answer of a model, guarded."""
+        choice = decision.choice = self._selection.choice(call, decision)
+        decision.selection = choice.selection
+        self._shadowing.repeat(call, decision)
+        if call.stream:
+            return self._stream(call, choice, decision)
+        answer = self._forward.whole(call, choice, decision)
+        self._guard.enforce([Text(answer.text, "output")], decision)
+        return answer
 
     def refuse(self, event: Event, error: GatewayError) -> None:
         """Record a refusal that came before any surface: a wrong key, a limit, a bad body."""

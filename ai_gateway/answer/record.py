@@ -9,6 +9,7 @@ from typing import Any
 
 from ai_gateway import __version__, strictjson
 from ai_gateway.answer.route import Choice
+from ai_gateway.cache.semantic import Hit
 from ai_gateway.contract import Event
 from ai_gateway.cost.charge import Charge
 from ai_gateway.formats import Usage
@@ -62,6 +63,11 @@ class Decision:
     simulated: bool = False
     #: The request that this one repeats, where it is a shadow.
     shadow_of: str | None = None
+    #: ``hit`` or ``miss`` where an answer was looked for, and what was found.
+    cache: str = "off"
+    hit: Hit | None = None
+    #: For models beside the attempts.
+    waited_ms: float = 0.0
     #: The answer is a stream that ends later, and is recorded then.
     streamed: bool = False
     #: The stream is held back until all of it is checked.
@@ -110,8 +116,10 @@ def row(
         "time_to_first_token_ms": decision.first_byte_ms,
         "latency_ms": latency,
         "overhead_ms": latency
+        - decision.waited_ms
         - sum(attempt.waited_ms + attempt.latency_ms for attempt in decision.attempts),
-        "cache": "off",
+        "cache": decision.cache,
+        **(_hit(decision.hit) if decision.hit else {}),
         "finish_reason": decision.finish_reason,
         "status": decision.status,
         "error": decision.error,
@@ -182,6 +190,16 @@ def _usage(decision: Decision) -> dict[str, Any]:
         "reasoning_tokens": usage.reasoning,
         "usage": strictjson.dumps(usage.raw).decode(),
         **(_cost(decision.charge) if decision.charge else {}),
+    }
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    """Nothing was used; what it would have been is told apart."""
+    return {
+        "cost": 0.0,
+        "saved": hit.cached.cost,
+        "similarity": hit.similarity,
+        "answered_before": hit.cached.request_id,
     }
 
 

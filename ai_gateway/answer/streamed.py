@@ -46,9 +46,11 @@ class Streamed:
         self._end(None)
 
     def close(self) -> None:
-        """Let go of the upstream; who closes before the end has left."""
+        """Let go of the upstream; who closes before the answer's end was read has left."""
         self._source.close()
-        self._end(CallerLeft("The caller left before the end."))
+        if self._ended:
+            read = self._reader.reading().finish_reason is not None
+            self._end(None if read else CallerLeft("The caller left before the end."))
 
     def _end(self, error: GatewayError | None) -> None:
         ended, self._ended = self._ended, None
@@ -69,6 +71,7 @@ class Translated:
         for chunk in self._spoken.stream(self._streamed):
             self._rename(chunk)
             yield chunk
+        self.close()  # a translation does not wait for what follows the answer's end
 
     def close(self) -> None:
         """Let go of the upstream."""

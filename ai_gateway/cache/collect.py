@@ -84,8 +84,8 @@ class _Choices(ABC):
         held = self._choices.setdefault(index, {"index": index})
         _extend(held, choice.get("logprobs"))
         for name, value in choice.items():
-            if value is not None and name not in ("index", "delta", "text", "logprobs"):
-                held[name] = value
+            if name not in ("index", "delta", "text", "logprobs"):
+                held[name] = held.get(name) if value is None else value
         return self._said(index, held, choice)
 
     @abstractmethod
@@ -145,6 +145,7 @@ class _Chat(_Choices):
         if "tool_calls" in message:
             calls = sorted(message["tool_calls"].items())
             message["tool_calls"] = [self._called(index, *found) for found in calls]
+            message["content"] = message["content"] or None  # a stream begins with an empty text
         return {**held, "message": message}
 
     def _called(self, index: int, place: int, call: Whole) -> Whole:

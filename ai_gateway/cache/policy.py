@@ -11,6 +11,8 @@ Body = Mapping[str, Any]
 
 #: Formats whose answers are computed, not sampled.
 _COMPUTED: Final = frozenset({"embeddings", "rerank"})
+#: Formats whose answers are put together from a stream, and replayed as one.
+_SAID: Final = frozenset({"chat", "completions", "messages", "responses"})
 #: Keys by which an answer follows from more than the request: what a provider looks up or runs, and
 #: what it remembers of earlier requests.
 _BEYOND: Final = frozenset(
@@ -36,6 +38,8 @@ def cacheable(body: Body, format_name: str, declared: Cache) -> bool:
     beyond the request. The caller's own function tools are allowed: the same conversation leads to
     the same call, which the caller makes or not. Tools that the provider runs are not.
     """
+    if format_name not in _SAID | _COMPUTED:
+        return False
     if any(body.get(name) for name in _BEYOND) or isinstance(body.get("prompt"), Mapping):
         return False
     if any(body.get(name) not in (None, 1) for name in ("n", "best_of")):

@@ -13,7 +13,7 @@ from ai_gateway.resilience.circuit import Circuit
 from ai_gateway.resilience.declared import Breaker
 
 MAX_BYTES: Final = 64_000_000
-_ENTRY: Final = 1_000_000  # bytes; a larger answer is not kept
+MAX_ENTRY: Final = 1_000_000  # bytes; a larger answer is not kept
 _PATIENCE: Final = 0.25  # seconds; a cache that is slower than that is none
 _PREFIX: Final = "ai-gateway:cache:1:"
 
@@ -40,7 +40,7 @@ class MemoryStore:
 
     def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
         """Keep ``value`` for ``ttl`` seconds."""
-        if len(value) <= _ENTRY:
+        if len(value) <= MAX_ENTRY:
             self._held.set(tenant, key, value, size=len(value), ttl=ttl)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class RedisStore:
 
     def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
         """Keep ``value`` for ``ttl`` seconds."""
-        if len(value) <= _ENTRY:
+        if len(value) <= MAX_ENTRY:
             name, left = _name(tenant, key), max(1, int(ttl * 1000))
             self._ask(lambda: self._client.set(name, value, px=left))
 
@@ -109,6 +109,21 @@ class RedisStore:
 def _name(tenant: str, key: str) -> str:
     # By digest: a tenant's own name may hold anything.
     return f"{_PREFIX}{hashlib.sha256(tenant.encode()).hexdigest()[:32]}:{key}"
+
+
+def unusable(url: str, package: str = "redis") -> tuple[str, str] | None:
+    """Why there is no store at ``url``, and what would be right; the address is not shown."""
+    scheme, mark, _ = url.partition("://")
+    if not mark or scheme not in ("redis", "rediss"):
+        return "another address", "memory://, redis://HOST:PORT or rediss://HOST:PORT"
+    found = f"{scheme}://..."
+    try:
+        importlib.import_module(package).Redis.from_url(url).close()
+    except ImportError:
+        return f"{found} without the package redis", "pip install 'ai-gateway[redis]', or memory://"
+    except (ValueError, TypeError):
+        return f"{found}, which cannot be read", f"{scheme}://[:PASSWORD@]HOST[:PORT][/NUMBER]"
+    return None
 
 
 def redis_store(url: str, clock: Clock) -> RedisStore:

@@ -69,6 +69,7 @@ DETAILS: Final[Columns] = {
 #: The headline numbers: what each is called, and its text.
 HEADLINES: Final[Columns] = {
     "answered": lambda row: text.count(row.get("answered")),
+    "from the cache": lambda row: text.count(row.get("cached")),
     "refused": lambda row: text.count(row.get("refused")),
     "failed": lambda row: text.count(row.get("failed")),
     "judged": lambda row: text.count(row.get("judged")),

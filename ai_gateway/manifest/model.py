@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ai_gateway.cache.declared import Cache
 from ai_gateway.cost.declared import Price
 from ai_gateway.manifest.closed import Closed, OneOrMore
 from ai_gateway.manifest.credentials import Credentials
@@ -123,7 +124,7 @@ class Route(Closed):
     timeout: Duration | None = Field(None, description="For the whole answer, from its arrival.")
     max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")
     credentials: Credentials = Credentials()
-    cache: Any = None
+    cache: Cache | None = Field(None, description="Whether answers are given again.")
     callback: str | None = None
 
     @model_validator(mode="before")
@@ -227,6 +228,5 @@ def _secured(route: Route, entry: Security | None) -> Route:
 LATER = {
     "auth: jwt": "OAuth 2.0 and JWT come with a later version; use api-key or platform",
     "privacy: redacted": "redaction comes with a later version; use full, hashed or none",
-    "cache": "caching comes with a later version; leave it out",
     "callback": "webhooks come with a later version; leave it out",
 }

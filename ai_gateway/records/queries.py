@@ -1,8 +1,9 @@
 """What the dashboard asks: plain functions from records to Arrow tables.
 
 Times are seconds since the epoch, ``since`` included and ``until`` not. The gateway's own calls
-of the judge (surface ``judge``) count as the judge's cost, never as a model's answers; those of a
-shadow, which answers nobody, are left out.
+(surface ``judge``, and ``cache`` for embeddings) count as what judging and caching cost, never as
+requests; those of a shadow, which answers nobody, are left out. What a cache answered (selection
+``cache``) is a request, but no model's answer.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _JUDGE: Final = "judge"
 _SHADOW: Final = "shadow"
-_OWN: Final = [_JUDGE, _SHADOW]  # surfaces of calls that no caller made
+_OWN: Final = [_JUDGE, _SHADOW, "cache"]  # surfaces of calls that no caller made
 _REFUSED: Final = 400
 _SERVER_ERROR: Final = 500
 _NUMBERS: Final = (
@@ -33,7 +34,8 @@ _NUMBERS: Final = (
     "cost",
 )
 #: What both the summary and the totals read, so that a cache of columns serves both.
-_COUNTED: Final = ("served", "chosen", "surface", "status", *_NUMBERS)
+_COUNTED: Final = ("served", "chosen", "surface", "selection", "status", *_NUMBERS)
+_BY_MODELS: Final[Sequence[tables.Condition]] = [("selection", "!=", "cache")]
 _QUANTILES: Final = [0.5, 0.95]
 
 
@@ -45,13 +47,14 @@ def totals(
 ) -> dict[str, int | float | None]:
     """The headline numbers, of all requests or of those that ``model`` was chosen for.
 
-    requests, answered (below 400), refused (4xx), failed (5xx), judged (scored answers, by the
-    time of judging), score (their mean), latency_ms_p50 and latency_ms_p95 (of the answered,
-    estimated), input_tokens, output_tokens, cost (sums). A mean, a quantile or a sum of nothing
-    is null.
+    requests, answered (below 400), cached (of those, from the cache), refused (4xx), failed (5xx),
+    judged (scored answers, by the time of judging), score (their mean), latency_ms_p50 and
+    latency_ms_p95 (of the answered, estimated), input_tokens, output_tokens, cost (sums). A mean,
+    a quantile or a sum of nothing is null.
     """
     found = records.scan("requests", _COUNTED, since, until, [("surface", "not in", _OWN)])
     if model is not None:
+        found = found.filter(tables.mask(found, _BY_MODELS))
         found = found.filter(pc.equal(pc.coalesce(found["served"], found["chosen"]), model))
     answered = found.filter(tables.mask(found, [("status", "<", _REFUSED)]))
     failed = found.filter(tables.mask(found, [("status", ">=", _SERVER_ERROR)])).num_rows
@@ -59,6 +62,7 @@ def totals(
     return {
         "requests": found.num_rows,
         "answered": answered.num_rows,
+        "cached": found.num_rows - found.filter(tables.mask(found, _BY_MODELS)).num_rows,
         "refused": found.num_rows - answered.num_rows - failed,
         "failed": failed,
         "latency_ms_p50": p50,
@@ -88,7 +92,8 @@ def models_summary(
     output_tokens, cost (sums; null where nothing is known). Requests that no model was chosen for
     are left out.
     """
-    found = records.scan("requests", _COUNTED, since, until, [("surface", "!=", _SHADOW)])
+    where: list[tables.Condition] = [("surface", "!=", _SHADOW), *_BY_MODELS]
+    found = records.scan("requests", _COUNTED, since, until, where)
     table = pa.table(
         {
             "model": pc.coalesce(found["served"], found["chosen"]),

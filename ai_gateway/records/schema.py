@@ -104,7 +104,10 @@ REQUESTS = pa.schema(
         ("time_to_first_token_ms", pa.float64()),
         ("latency_ms", pa.float64()),
         ("overhead_ms", pa.float64()),  # latency less the time spent waiting on upstreams
-        ("cache", pa.string()),
+        ("cache", pa.string()),  # hit, miss; off where no answer was looked for
+        ("similarity", pa.float64()),  # of a hit: cosine of the two questions, 1 for the same
+        ("answered_before", pa.string()),  # of a hit: the request whose answer it is
+        ("saved", pa.float64()),  # of a hit: what that request cost
         ("finish_reason", pa.string()),
         ("status", pa.int16()),
         ("error", pa.string()),  # an error code of ai_gateway.errors, else null

@@ -21,17 +21,19 @@ from ai_gateway.records.reading import Reader
 from ai_gateway.records.schema import REQUESTS, SCORES
 from ai_gateway.records.tables import Condition
 
-_IDS: Final = ("request_id", "surface", "status", "privacy")
+_IDS: Final = ("request_id", "surface", "status", "privacy", "selection")
 _FAILURES: Final = ("request_id", "prompt", "outcome", "attempt", "retry_at")
 #: Surfaces whose answers are no text that answers a question.
 _WORDLESS: Final = (
     *("embeddings", "rerank", "ranking", "infer", "count_tokens"),
     *("images", "image_edits", "image_variations", "speech", "transcriptions", "translations"),
 )
-#: Answers of a model that somebody got: no calls of the judge's, no shadows, no target's answers.
+#: Answers of a model that somebody got: no calls of the gateway's own, no shadows, and nothing that
+#: a target or a cache answered.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
-    ("surface", "not in", ["judge", "proxy", "shadow", *_WORDLESS, None]),
+    ("surface", "not in", ["judge", "cache", "proxy", "shadow", *_WORDLESS, None]),
+    ("selection", "!=", "cache"),
 ]
 
 

@@ -63,7 +63,9 @@ class Spoken:
         """A stream's events in the caller's format."""
         if self.translation is None:
             return iter(chunks)
-        return self.translation.stream(chunks, self.asked, self.created)
+        # The usage that the gateway wants is shown to who asked for it, by the surface.
+        asked = {**self.asked, "stream_options": {"include_usage": True}}
+        return self.translation.stream(chunks, asked, self.created)
 
 
 def spoken(form: Format, body: Body, dialect: str, created: int) -> Spoken:

@@ -1,8 +1,5 @@
 """Every store keeps what it is given, for its tenant and its time; none ever fails a request."""
 
-import shutil
-import socket
-import subprocess
 import threading
 import time
 
@@ -15,31 +12,6 @@ from ai_gateway.cache.memory import Bounded
 from ai_gateway.cache.stores import MemoryStore, RedisStore, redis_store
 from ai_gateway.clock import SystemClock
 from tests.resilience.moving import MovingClock
-
-
-@pytest.fixture(scope="module")
-def redis_url():
-    """A real Redis of this test's own."""
-    pytest.importorskip("redis")
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no redis-server here")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-    )
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait()
 
 
 @pytest.fixture(params=["memory", "redis"])

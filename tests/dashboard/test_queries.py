@@ -37,6 +37,7 @@ def test_totals_count_every_request_once_by_what_became_of_it(records: Records) 
     assert queries.totals(records) == {
         "requests": 4,
         "answered": 2,
+        "cached": 0,
         "refused": 1,
         "failed": 1,
         "latency_ms_p50": pytest.approx(200.0, abs=100),
@@ -58,12 +59,27 @@ def test_totals_of_a_model_are_of_what_it_was_chosen_for(records: Records) -> No
     assert (found["judged"], found["score"]) == (1, 0.5)
 
 
+def test_what_a_cache_answered_is_a_request_and_no_models(records: Records) -> None:
+    """Nor are the gateway's own calls for embeddings requests; what they cost is a model's."""
+    hit = {"selection": "cache", "chosen": None, "cost": 0.0, "latency_ms": 1.0}
+    rows = [request(1, cost=0.5), request(2, **hit), request(3, surface="cache", served="e5")]
+    put(records, rows, [])
+    found = queries.totals(records)
+    assert (found["requests"], found["answered"], found["cached"]) == (2, 2, 1)
+    assert queries.totals(records, model="model-a")["requests"] == 1
+    summary = {row["model"]: row for row in queries.models_summary(records).to_pylist()}
+    assert set(summary) == {"model-a", "e5"}
+    assert (summary["model-a"]["requests"], summary["model-a"]["cost"]) == (1, 0.5)
+    assert summary["model-a"]["latency_ms"] == 100.0
+
+
 def test_totals_of_nothing_are_zero_or_unknown(records: Records) -> None:
     """An empty store has counts of zero, and no mean, quantile or sum."""
     found = queries.totals(records)
     assert {name for name, value in found.items() if value == 0} == {
         "requests",
         "answered",
+        "cached",
         "refused",
         "failed",
         "judged",

@@ -79,13 +79,27 @@ def test_the_short_form_needs_nothing_but_a_way_in(tmp_path: Path) -> None:
     assert (route.rate_limit.limit, route.rate_limit.seconds) == (100, 60)
 
 
+def test_a_cache_over_several_workers_needs_redis(tmp_path: Path) -> None:
+    """In memory each would have its own."""
+    (tmp_path / "routes.yaml").write_text(
+        "models: {m: {url: 'http://127.0.0.1/v1', model_id: m}}\n"
+        "routes: [{path: /a, function: 'functions.inference:handle', auth: none, cache: {}}]"
+    )
+    _, problems = load(settings(tmp_path), workers=2)
+    assert [p.found for p in problems] == ["memory:// with 2 workers and a cache on a"]
+    shared = settings(tmp_path, GATEWAY_STATE="rediss://:secret@127.0.0.1:1/0")
+    for workers in (1, 2):
+        bundle, problems = load(shared, workers=workers)
+        assert (bundle is not None, problems) == (True, [])
+
+
 def test_a_limit_over_several_workers_is_refused(tmp_path: Path) -> None:
     """A limit that each worker would count for itself does not start."""
     (tmp_path / "routes.yaml").write_text(
         "routes: [{path: /ping, function: 'functions.ping:handle', auth: none, rateLimit: 5/s}]\n"
     )
     _, problems = load(settings(tmp_path), workers=2)
-    assert [p.found for p in problems] == ["memory:// with 2 workers and a rateLimit on ping"]
+    assert [p.found for p in problems] == ["2 workers and a rateLimit on ping"]
 
 
 def test_a_fingerprint_follows_every_file(tmp_path: Path) -> None:

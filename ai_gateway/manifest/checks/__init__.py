@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ai_gateway.manifest.checks import access, features, hosts, jobs, models, routes
+from ai_gateway.manifest.checks import (
+    access,
+    cache,
+    features,
+    hosts,
+    jobs,
+    models,
+    routes,
+    state,
+)
 from ai_gateway.manifest.checks.finding import Finding, Surroundings
 from ai_gateway.manifest.model import Manifest
 
@@ -16,5 +25,5 @@ __all__ = ["Finding", "Surroundings", "check"]
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
-    for part in (features, routes, models, hosts, jobs, access):
+    for part in (features, routes, models, cache, hosts, jobs, access, state):
         yield from part.check(manifest, around)

@@ -16,7 +16,6 @@ def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     if around.serving:
         yield from _port(around.settings)
         yield from _access(manifest, around)
-        yield from _state(manifest, around)
 
 
 def _port(settings: Settings) -> Iterator[Finding]:
@@ -61,20 +60,3 @@ def _missing(route: Route) -> str:
     if "platform" in route.auth:
         ways.append("a process on CAI, bound to 127.0.0.1, with GATEWAY_TRUST_PLATFORM=1")
     return ", or ".join(ways)
-
-
-def _state(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
-    state = around.settings.state
-    if state != "memory://":
-        yield Finding(
-            ("GATEWAY_STATE",),
-            state.split("://")[0] + "://...",
-            "memory://; shared state in Redis comes with a later version",
-        )
-    limited = [route.name for route in manifest.secured().routes if route.rate_limit]
-    if around.workers > 1 and limited:
-        yield Finding(
-            ("GATEWAY_STATE",),
-            f"memory:// with {around.workers} workers and a rateLimit on {', '.join(limited)}",
-            "one worker: a limit that each worker counts for itself is no limit",
-        )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ai_gateway.manifest.model import Manifest, Route
     from ai_gateway.metrics import Metrics
     from ai_gateway.records import Records
+    from ai_gateway.resilience import Circuits
     from ai_gateway.settings import Settings
     from ai_gateway.upstream.cancel import Cancel
 
@@ -131,6 +132,8 @@ class Context:
     weights: Weights
     metrics: Metrics
     state: BundleState
+    #: Of each model, or endpoint of one, that declares a breaker and was asked.
+    circuits: Circuits
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
     clock: Clock = field(default_factory=SystemClock)

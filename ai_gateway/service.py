@@ -112,6 +112,7 @@ class Service:
             weights=self.weights,
             metrics=self.metrics,
             state=self.state,
+            circuits=self.tries.turns.circuits,
             answer=gateway.answer,
             clock=self.clock,
             random=self.random,

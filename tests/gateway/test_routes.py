@@ -17,6 +17,7 @@ def test_the_small_functions_answer(start) -> None:
     assert get("/").json["service"] == "ai-gateway"
     assert get("/healthz").json == {"status": "ok"}
     assert get("/readyz").json["bundle"] == "current"
+    assert get("/readyz").json["models"] == "ok"
     weights = get("/weights", headers=gateway.headers).json
     assert weights["models"]["model-a"] == {"score": 1.0, "low": 0.0, "high": 1.0, "samples": 0}
     assert set(weights["models"]) == {"model-a", "model-b"}

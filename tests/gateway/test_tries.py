@@ -97,6 +97,17 @@ def test_a_model_that_fails_is_left_alone_for_a_while(start, simulator) -> None:
     assert 0 < int(reply.headers["retry-after"]) <= 60
 
 
+def test_readiness_warns_of_models_that_are_left_alone(start, simulator) -> None:
+    """A model behind an open circuit is a warning, by number and not by name, and no failure."""
+    ready = "  - {path: /readyz, methods: [GET], function: 'functions.readyz:handle', auth: none}\n"
+    gateway = start(ROUTE + ready, models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n")
+    assert gateway.client.get("/readyz").json["models"] == "ok"
+    simulator.faults["model-a"] = "status=500"
+    assert gateway.ask("x", model_name="model-a").status_code == 502
+    reply = gateway.client.get("/readyz")
+    assert (reply.status_code, reply.json["models"]) == (200, "1 left alone after failures")
+
+
 def test_a_fallback_that_nobody_defined_does_not_start(start) -> None:
     """The names of a fallback are checked like all others."""
     with pytest.raises(

@@ -75,6 +75,7 @@ class World:
             weights=None,
             metrics=None,
             state=None,
+            circuits=None,
             answer=answer,
             clock=self.clock,
             **parts,

@@ -64,8 +64,10 @@ class Gateway:
         self._naming = Naming(manifest, limits)
         self._recorder = Recorder(records, manifest_hash, policies, clock)
         self._guard = Guard(policies)
-        self._selection = Selection(manifest, weights, random)
-        forward = Forward(places(manifest.models), upstreams, tries, prices, clock)
+        there = places(manifest.models)
+        unavailable = partial(tries.turns.unavailable, there)
+        self._selection = Selection(manifest, weights, random, unavailable)
+        forward = Forward(there, upstreams, tries, prices, clock)
         unseen = replace(forward, tries=replace(tries, patient=False))
         self._shadowing = Shadowing(unseen, self._recorder, aside, metrics, clock, random)
         self._forward = forward

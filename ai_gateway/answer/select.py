@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -22,6 +23,8 @@ class Selection:
     manifest: Manifest
     weights: Weights
     random: Random
+    #: Why a model is not to be asked now, as an error's code; None where it may be.
+    unavailable: Callable[[str], str | None]
 
     def choice(self, call: Call, decision: Decision) -> Choice:
         """The model that ``call`` goes to; raises UnknownModel where there is none such."""
@@ -33,21 +36,36 @@ class Selection:
             return pinned(_known(call.model, models, route), published.score(call.model))
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
-        # Those that cannot be told what the call says, and why.
-        found = ((model, call.refusal(self.manifest.models[model].dialect)) for model in models)
-        refused = {model: error for model, error in found if error}
-        taking = [model for model in models if model not in refused]
-        if not taking:
-            raise refused[models[0]]
-        scores = {model: published.score(model) for model in taking}
-        choice = choose(taking, scores, route.routing, self.random.randrange(SEEDS), route.canary)
-        if not refused:
+        excluded = self._excluded(call, models)
+        eligible = [model for model in models if model not in excluded]
+        scores = {model: published.score(model) for model in models}
+        seed = self.random.randrange(SEEDS)
+        choice = choose(eligible, scores, route.routing, seed, route.canary)
+        if not excluded:
             return choice
-        excluded = (
-            Candidate(model, 0.0, published.score(model), _reason(error, route))
-            for model, error in refused.items()
-        )
-        return replace(choice, candidates=(*choice.candidates, *excluded))
+        others = (Candidate(name, 0.0, scores[name], why) for name, why in excluded.items())
+        return replace(choice, candidates=(*choice.candidates, *others))
+
+    def _excluded(self, call: Call, models: Sequence[str]) -> dict[str, str]:
+        """Those that cannot be told what the call says, or are not to be asked now, and why.
+
+        Raises BadRequest where none can be told. Where none is to be asked now none is excluded
+        for that: fallbacks and queues say what becomes of the call.
+        """
+        refused: dict[str, BadRequest] = {}
+        away: dict[str, str] = {}
+        for model in models:
+            error = call.refusal(self.manifest.models[model].dialect)
+            if error is not None:
+                refused[model] = error
+            elif why := self.unavailable(model):
+                away[model] = why
+        if len(refused) == len(models):
+            raise refused[models[0]]
+        if len(refused) + len(away) == len(models):
+            away = {}
+        route = call.event.route
+        return {model: _reason(error, route) for model, error in refused.items()} | away
 
 
 def _reason(error: BadRequest, route: Route) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
 from threading import Event
 from typing import Final, TypeVar
@@ -64,15 +63,19 @@ class Tries:
         fallback = decision.event.route.fallback
         if fallback is None:
             return self._again(decision, models[chosen], once)
-        names = self._order(decision, chosen, models, fallback, takes)
-        for name, instead in pairwise(names):
+        failure: UpstreamError = self.turns.refusal(models[chosen])
+        for name in self._order(decision, chosen, models, fallback):
+            if name != chosen:
+                if not takes(name):
+                    continue
+                self.metrics.fallbacks.labels(chosen, name).inc()
             try:
                 return self._again(decision, models[name], once)
             except UpstreamError as error:
+                failure = error
                 if not matches(error, fallback.on):
-                    raise
-            self.metrics.fallbacks.labels(name, instead).inc()
-        return self._again(decision, models[names[-1]], once)
+                    break
+        raise failure
 
     def _order(
         self,
@@ -80,20 +83,11 @@ class Tries:
         chosen: str,
         models: Mapping[str, Places],
         fallback: Fallback,
-        takes: Callable[[str], bool],
     ) -> tuple[str, ...]:
-        """Who is asked, at least one; of one that is left alone the decision says so."""
-
-        def passes(name: str) -> bool:
-            return self.turns.passes(models[name]) and (name == chosen or takes(name))
-
-        names = order(chosen, fallback, passes)
-        if names and names[0] == chosen:
-            return names
-        decision.attempts.append(Attempt(chosen, error=CircuitOpen.code))
-        if not names:
-            raise self.turns.refusal(models[chosen])
-        self.metrics.fallbacks.labels(chosen, names[0]).inc()
+        """Who is asked; where the chosen one is left alone, the decision says so."""
+        names = order(chosen, fallback, lambda name: self.turns.passes(models[name]))
+        if names[:1] != (chosen,):
+            decision.attempts.append(Attempt(chosen, error=CircuitOpen.code))
         return names
 
     def _again(self, decision: Decision, places: Places, once: Callable[[Turn], Result]) -> Result:

@@ -6,7 +6,7 @@ A turn is held as long as the call lasts, a stream's to its end. What nobody dec
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ai_gateway.answer.places import Place, Places
@@ -14,6 +14,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.errors import GatewayError
 from ai_gateway.resilience import (
     Balancer,
+    Busy,
     Circuit,
     CircuitOpen,
     Circuits,
@@ -88,6 +89,16 @@ class Turns:
         """Whether a circuit lets a call through to one of ``places``."""
         return places[0].model.breaker is None or any(map(self._passes, places))
 
+    def unavailable(self, models: Mapping[str, Places], name: str) -> str | None:
+        """Why model ``name`` would refuse a call now: the error's code, or None."""
+        places = models[name]
+        declared = places[0].model.concurrency
+        if not self.passes(places):
+            return CircuitOpen.code
+        if declared is not None and self.gates.of(name, declared).full:
+            return Busy.code
+        return None
+
     def take(self, places: Places, deadline: float, caller: Cancel | None) -> Turn:
         """A turn at one of ``places``, waited for until ``deadline`` (monotonic) at most.
 
@@ -136,9 +147,9 @@ class Turns:
     def _balanced(self, places: Places) -> tuple[Place, Lease]:
         """The best endpoint of those whose circuit lets a call through."""
         there = {place.where: place for place in places if self._passes(place)}
-        lease = self.balancer.pick(tuple(there), places[0].model.balance)
-        if lease is None:
+        if not there:
             raise self.refusal(places)
+        lease = self.balancer.pick(tuple(there), places[0].model.balance)
         return there[lease.url], lease
 
     def _passes(self, place: Place) -> bool:

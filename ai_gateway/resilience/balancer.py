@@ -9,7 +9,7 @@ Finagle's): it jumps up at once and sinks slowly, with time as well as with call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 
 from ai_gateway.clock import Clock
@@ -78,20 +78,12 @@ class Balancer:
         self._lock = Lock()
         self._endpoints: dict[str, _Endpoint] = {}
 
-    def pick(
-        self,
-        urls: Sequence[str],
-        balance: Balance = "least-busy",
-        passes: Callable[[str], bool] | None = None,
-    ) -> Lease | None:
-        """A call at the best of ``urls``; None where ``passes`` (its circuit) lets none through."""
-        open_ = urls if passes is None else [url for url in urls if passes(url)]
-        if not open_:
-            return None
+    def pick(self, urls: Sequence[str], balance: Balance = "least-busy") -> Lease:
+        """A call at the best of ``urls``, of which there is at least one."""
         now = self._clock.monotonic()
         cost = _Endpoint.busyness if balance == "least-busy" else _Endpoint.slowness
         with self._lock:
-            known = [(cost(self._endpoint(url), now), url) for url in open_]
+            known = [(cost(self._endpoint(url), now), url) for url in urls]
             url = min(known, key=_cost)[1]
             self._endpoints[url].flying += 1
         return Lease(self, url, now)

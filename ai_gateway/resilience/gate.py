@@ -74,6 +74,12 @@ class Gate:
         """Calls that wait for one, for metrics."""
         return len(self._queue)
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody else is let in, nor into the queue."""
+        declared = self._declared
+        return self._busy >= declared.limit and len(self._queue) >= declared.queue
+
     def enter(self, deadline: float, caller: Caller | None = None) -> Slot:
         """A place, by ``deadline`` (of the clock's monotonic time) and within the declared wait.
 

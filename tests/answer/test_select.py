@@ -1,7 +1,8 @@
 """Who can be told what a call says is chosen from, and nobody else."""
 
+from collections.abc import Mapping
 from random import Random
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -19,14 +20,14 @@ from ai_gateway.manifest.model import Manifest, Route
 MESSAGES = [{"role": "user", "content": "hi"}]
 
 
-def selection(**dialects: str) -> Selection:
-    """Over models of these dialects."""
+def selection(away: Mapping[str, str] = MappingProxyType({}), **dialects: str) -> Selection:
+    """Over models of these dialects, of which some are ``away`` for a reason."""
     models = {
         name: {"url": "https://a.example/v1", "model_id": name, "dialect": dialect}
         for name, dialect in dialects.items()
     }
     manifest = Manifest.model_validate({"models": models})
-    return Selection(manifest, SimpleNamespace(current=Publication()), Random(1))
+    return Selection(manifest, SimpleNamespace(current=Publication()), Random(1), away.get)
 
 
 def call(body: dict, form: Format = CHAT, **route) -> Call:
@@ -73,3 +74,28 @@ def test_a_request_is_translated_once() -> None:
     found = asked.spoken("anthropic")
     assert asked.spoken("anthropic") is found
     assert (found.body["max_tokens"], found.created) == (4096, 1700000000)
+
+
+def test_a_model_that_is_left_alone_is_excluded() -> None:
+    """Why stands in the record, and the propensity is that among the others."""
+    asked = call({"messages": MESSAGES}, routing={"explore": 0.0})
+    found = choice(selection({"a": "model_circuit_open"}, a="openai", b="openai"), asked)
+    told = {candidate.model: candidate for candidate in found.candidates}
+    assert (found.chosen, found.propensity) == ("b", 1.0)
+    assert (told["a"].probability, told["a"].excluded) == (0.0, "model_circuit_open")
+
+
+def test_where_all_are_left_alone_nobody_is_excluded_for_it() -> None:
+    """The call then fails, waits or falls back as declared."""
+    away = {"a": "model_circuit_open", "b": "model_busy"}
+    found = choice(selection(away, a="openai", b="openai"), call({"messages": MESSAGES}))
+    assert [candidate.excluded for candidate in found.candidates] == [None, None]
+
+
+def test_a_canary_that_is_left_alone_has_no_share() -> None:
+    """The others have it meanwhile, and the record says so."""
+    asked = call(
+        {"messages": MESSAGES}, routing={"models": ["a"]}, canary={"model": "b", "share": 0.5}
+    )
+    found = choice(selection({"b": "model_circuit_open"}, a="openai", b="openai"), asked)
+    assert (found.chosen, found.propensity) == ("a", 1.0)

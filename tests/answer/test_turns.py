@@ -79,13 +79,59 @@ def test_a_stream_that_breaks_late_is_a_failure_too(turns) -> None:
     assert not turns.passes(there)
 
 
-def test_the_last_probe_may_be_taken_in_between(turns, clock) -> None:
-    """Who comes too late for it is refused, and nothing stays in flight."""
+def test_a_stream_that_ends_well_is_one_success(turns, clock) -> None:
+    """A probe's first event closes the circuit; its end adds nothing."""
+    there = at(breaker=BREAKER)
+    take(turns, there).end(UpstreamError("x"))
+    clock.sleep(10)
+    probe = take(turns, there)
+    probe.begin()
+    assert turns.circuits.of("m", there[0].model.breaker).state == "closed"
+    probe.end()
+    assert turns.passes(there)
+
+
+class Raced(Turns):
+    """All circuits open between the first look and the choice of an endpoint."""
+
+    __slots__ = ()
+
+    def passes(self, _places) -> bool:
+        """They still let calls through."""
+        return True
+
+
+class Later(Raced):
+    """They open between that choice and the call."""
+
+    __slots__ = ()
+
+    def _passes(self, _place) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("raced", [Raced, Later])
+@pytest.mark.parametrize("endpoints", [(), ("https://two.example/v1",)])
+def test_who_comes_too_late_is_refused_and_leaves_nothing(turns, endpoints, raced) -> None:
+    """A place that was waited for is free again, and no endpoint has a call in flight."""
+    there = at(*endpoints, breaker=BREAKER, concurrency={"limit": 1})
+    for _ in there:
+        take(turns, there).end(UpstreamError("x"))
+    with pytest.raises(CircuitOpen):
+        take(raced(turns.circuits, turns.gates, turns.balancer), there)
+    ((_, gate),) = turns.gates
+    assert gate.busy == 0
+    assert set(turns.balancer.flying().values()) <= {0}
+
+
+def test_while_all_endpoints_are_probed_nobody_else_is_let_in(turns, clock) -> None:
+    """Each probe is one call; the rest are refused without waiting."""
     there = at("https://two.example/v1", breaker=BREAKER)
     for _ in there:
         take(turns, there).end(UpstreamError("x"))
     clock.sleep(10)
     probes = [take(turns, there) for _ in there]
+    assert {probe.place.where for probe in probes} == {place.where for place in there}
     with pytest.raises(CircuitOpen):
         take(turns, there)
     for probe in probes:
@@ -93,24 +139,14 @@ def test_the_last_probe_may_be_taken_in_between(turns, clock) -> None:
     assert set(turns.balancer.flying().values()) == {0}
 
 
-def test_a_gate_is_left_when_no_endpoint_is_to_be_asked(turns) -> None:
-    """A place that was waited for is free again when the circuit opened meanwhile."""
-    there = at(breaker=BREAKER, concurrency={"limit": 1})
-
-    class Raced(Turns):
-        """Whose circuit opens between the look and the call."""
-
-        __slots__ = ()
-
-        def passes(self, _places) -> bool:
-            return True
-
-    raced = Raced(turns.circuits, turns.gates, turns.balancer)
-    take(turns, there).end(UpstreamError("x"))
-    with pytest.raises(CircuitOpen):
-        take(raced, there)
-    ((_, gate),) = turns.gates
-    assert gate.busy == 0
+def test_why_a_model_is_not_to_be_asked(turns) -> None:
+    """Its circuit is open, or its places and its queue are taken."""
+    there = {"m": at(breaker=BREAKER, concurrency={"limit": 1, "queue": 0}), "n": at()}
+    assert [turns.unavailable(there, name) for name in "mn"] == [None, None]
+    turn = take(turns, there["m"])
+    assert turns.unavailable(there, "m") == "model_busy"
+    turn.end(UpstreamError("x"))
+    assert turns.unavailable(there, "m") == "model_circuit_open"
 
 
 def test_all_endpoints_left_alone_is_the_model_left_alone(turns, clock) -> None:

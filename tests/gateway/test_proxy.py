@@ -1,10 +1,14 @@
 """A route with a target: what stands behind comes under the same keys, policies and records."""
 
+import threading
+import time
+
 import pytest
 
 from ai_gateway.answer.proxied import question
 from ai_gateway.answer.proxied import reply as answer_of
 from ai_gateway.contract import Event
+from ai_gateway.hosting.arrival import Arrival
 from ai_gateway.manifest.model import Route
 from ai_gateway.upstream import RawReply
 
@@ -126,6 +130,26 @@ def test_an_answer_is_guarded_too(gateway) -> None:
         "/predict/chat/completions", json=chat("Hi"), headers=gateway.headers
     )
     assert reply.status_code == 403
+
+
+def test_a_caller_who_leaves_ends_the_call_to_the_target(gateway) -> None:
+    """Within a second; the row says who left, and where the call went."""
+    gateway.simulator.faults["model-a"] = "latency=10"
+    arrival = Arrival()
+    leaving = threading.Timer(0.3, arrival.leave)
+    leaving.start()
+    began = time.monotonic()
+    reply = gateway.client.post(
+        "/predict/chat/completions",
+        json=chat("Hi"),
+        headers=gateway.headers,
+        environ_overrides={"gateway.disconnected": arrival},
+    )
+    assert (reply.status_code, time.monotonic() - began < 1.3) == (499, True)
+    (row,) = gateway.rows()
+    (attempt,) = row["attempts"]
+    assert attempt["error"] == "client_closed_request"
+    assert attempt["endpoint"].endswith("/endpoints/model-a/v1")
 
 
 def test_the_targets_own_errors_come_back(gateway) -> None:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.reload import Reloader
+from runner import application
 
 ROUTE = """
   - path: /inference
@@ -194,6 +196,19 @@ def test_a_caller_who_leaves_while_a_model_starts_is_noticed(start, simulator) -
     assert simulator.counts["model-a"] == 1
 
 
+def test_a_caller_who_stays_gets_the_answer_of_the_second_try(start, simulator) -> None:
+    """Where the host can tell who leaves, the wait is as long as without."""
+    gateway = start(ROUTE + "    retries: {backoff: 50ms}\n")
+    simulator.faults["model-a"] = "status=500; times=1"
+    reply = gateway.client.post(
+        "/inference",
+        json={"inputs": "What is GRPO?", "model_name": "model-a"},
+        headers=gateway.headers,
+        environ_overrides={"gateway.disconnected": Arrival()},
+    )
+    assert reply.status_code == 200
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_the_gateways_own_wrong_credentials_are_not_tried_again(start, simulator, status) -> None:
     """They are as wrong the second time, and open no circuit: what is wrong stays to be seen."""
@@ -284,3 +299,96 @@ def test_who_cannot_be_told_the_request_is_no_fallback(start, simulator) -> None
         body = {"model": "model-a", "messages": messages, **more}
         reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
         assert (reply.status_code, reply.json["model"]) == (200, served)
+
+
+def test_routing_leaves_out_who_is_left_alone(start, simulator) -> None:
+    """Without any fallback declared another candidate is chosen, with a true propensity."""
+    gateway = start(
+        ROUTE + "    routing: {models: [model-a, model-b], policy: weighted}\n",
+        models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n",
+    )
+    simulator.faults["model-a"] = "status=500"
+    gateway.ask("x", model_name="model-a")
+    assert [gateway.ask("x").json["model"] for _ in range(8)] == ["model-b"] * 8
+    row = next(row for row in gateway.rows() if row["served"] == "model-b")
+    assert (row["propensity"], row["selection"]) == (1.0, "policy")
+    told = {each["model"]: (each["probability"], each["excluded"]) for each in row["candidates"]}
+    assert told == {"model-a": (0.0, "model_circuit_open"), "model-b": (1.0, None)}
+    assert gateway.ask("x", model_name="model-a").status_code == 503
+
+
+def test_routing_leaves_out_who_is_full(start, simulator) -> None:
+    """A queue that takes nobody more is no candidate either."""
+    gateway = start(
+        ROUTE + "    routing: {models: [model-a, model-b], policy: weighted}\n",
+        models="    concurrency: {limit: 1, queue: 0}\n",
+    )
+    simulator.faults["model-a"] = "latency=1"
+    with ThreadPoolExecutor() as pool:
+        client = gateway.client.application.test_client()
+        body = {"inputs": "x", "model_name": "model-a"}
+        slow = pool.submit(client.post, "/inference", json=body, headers=gateway.headers)
+        while not simulator.counts["model-a"]:
+            time.sleep(0.01)
+        assert [gateway.ask("x").json["model"] for _ in range(5)] == ["model-b"] * 5
+        assert slow.result().status_code == 200
+    excluded = [row["candidates"][-1]["excluded"] for row in gateway.rows() if row["seed"]]
+    assert excluded == ["model_busy"] * 5
+
+
+def test_a_fallback_that_cannot_be_told_is_passed_over(start, simulator) -> None:
+    """The failure stands; that another model's dialect lacks a word is not the caller's mistake."""
+    routes = ROUTE.replace("/inference", "/v1/chat/completions")
+    routes = routes.replace("functions.inference", "functions.v1.chat_completions")
+    url = f"{simulator.url}/anthropic/v1"
+    other = f"  other: {{url: {url}, model_id: x, dialect: anthropic}}\n"
+    gateway = start(routes + "    fallback: {models: [other]}\n", models=other)
+    simulator.faults["model-a"] = "status=500"
+    body = {"model": "model-a", "seed": 1, "messages": [{"role": "user", "content": "Hi"}]}
+    reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    assert (reply.status_code, reply.json["error"]["code"]) == (502, "upstream_error")
+
+
+def test_what_the_chosen_model_cannot_be_told_is_the_callers_mistake(start, simulator) -> None:
+    """A fallback is for failures, not for what the named model does not know."""
+    routes = ROUTE.replace("/inference", "/v1/chat/completions")
+    routes = routes.replace("functions.inference", "functions.v1.chat_completions")
+    other = f"  other: {{url: {simulator.url}/anthropic/v1, model_id: x, dialect: anthropic}}\n"
+    gateway = start(routes + "    fallback: {models: [model-b]}\n", models=other)
+    body = {"model": "other", "seed": 1, "messages": [{"role": "user", "content": "Hi"}]}
+    reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    assert reply.status_code == 400
+    assert simulator.counts["model-b"] == 0
+
+
+def test_a_breaker_lives_on_while_the_bundle_is_reloaded(start, simulator) -> None:
+    """A model that was left alone before a reload is so after it."""
+    gateway = start(ROUTE, models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n")
+    simulator.faults["model-a"] = "status=500"
+    assert gateway.ask("x", model_name="model-a").status_code == 502
+    app = gateway.client.application
+
+    def swap(bundle) -> None:
+        app.wsgi_app.app = application(gateway.service.snapshot(bundle)).wsgi_app
+
+    assert Reloader(gateway.service, gateway.snapshot.bundle, swap).reload()
+    assert gateway.ask("x", model_name="model-a").status_code == 503
+    assert simulator.counts["model-a"] == 1
+
+
+@pytest.mark.parametrize("fault", ["status=503-text; times=2", "status=429; times=1"])
+def test_a_stream_is_asked_for_again_before_its_first_event(start, simulator, fault) -> None:
+    """A cold start and a limit are waited out; the caller sees one stream, from its beginning."""
+    routes = ROUTE.replace("/inference", "/v1/chat/completions")
+    routes = routes.replace("functions.inference", "functions.v1.chat_completions")
+    gateway = start(
+        routes + "    retries: {backoff: 1ms}\n", models="    cold_start: {every: 20ms}\n"
+    )
+    simulator.faults["model-a"] = fault
+    body = {"model": "model-a", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    assert reply.status_code == 200
+    assert reply.text.endswith("data: [DONE]\n\n")
+    (row,) = gateway.rows()
+    assert [each["error"] for each in row["attempts"]][-1] is None
+    assert len(row["attempts"]) == int(fault[-1]) + 1

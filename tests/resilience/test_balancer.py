@@ -89,11 +89,17 @@ def test_an_outcome_that_says_nothing_changes_nothing() -> None:
     assert balancer.pick(URLS).url == URLS[1]
 
 
-def test_open_circuits_are_skipped() -> None:
-    """And where all are open there is no endpoint."""
-    balancer = Balancer(MovingClock())
-    assert balancer.pick(URLS, passes=lambda url: url == URLS[2]).url == URLS[2]
-    assert balancer.pick(URLS, passes=lambda _: False) is None
+def test_a_streams_latency_is_that_of_its_first_event() -> None:
+    """However long it goes on, and however late it is told again."""
+    balancer, clock = measured("least-busy", (0.3, 0.2, 0.3))
+    lease = balancer.pick([URLS[0]])
+    clock.sleep(0.1)
+    lease.answered()
+    clock.sleep(60)
+    lease.end()
+    lease.answered()
+    picked = [balancer.pick(URLS).url for _ in range(3)]
+    assert picked[-1] == URLS[0]  # 0.3 s a minute ago weigh less than 0.1 s now
 
 
 def test_a_reload_forgets_what_it_left_out() -> None:

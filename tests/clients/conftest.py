@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +33,19 @@ SIMULATOR_MODELS = {
     "media": "simulated/media",
     "anthropic": "claude-simulated",
 }
+#: The same with a model that speaks Anthropic's API, which then is another than most clients'.
+CROSSED_MODELS = {
+    "text": "crossed",
+    "embedder": "embedder",
+    "media": "media",
+    "anthropic": "crossed",
+}
+#: It has no Responses API, completions, choices, log probabilities and ``[DONE]``. The AI SDK asks
+#: half of its questions as Responses.
+UNCROSSED = re.compile(
+    r"test_(responses|responses_that_fail|completions|logprobs|embeddings|media|pictures\w+)\[crossed"
+    r"|test_traps\[crossed-no-done|\[crossed-(ai_sdk|openai-(responses|completions|embeddings|media))"
+)
 GATEWAY_MODELS = {
     "text": "model-a",
     "embedder": "embedder",
@@ -107,6 +121,11 @@ class Target:
         """What a client sees where the model fails with ``status``."""
         return STATUSES.get(status, status) if self.gateway else status
 
+    @property
+    def crossed(self) -> bool:
+        """Whether a model of Anthropic's stands behind the gateway, for every client."""
+        return self.models is CROSSED_MODELS
+
     def retry_after(self, status: int) -> str | None:
         """What a client sees where the model's failure has ``retry-after=7``."""
         return "7" if status in PASSING or not self.gateway else None
@@ -126,6 +145,7 @@ class Target:
                 "key": self.key,
                 "anthropic": self.anthropic,
                 "gateway": self.gateway,
+                "crossed": self.crossed,
                 "statuses": STATUSES if self.gateway else {},
                 "passing": PASSING,
             }
@@ -137,6 +157,11 @@ class Target:
         while self.disconnects() <= before and time.monotonic() < end:
             time.sleep(0.01)
         return self.disconnects() > before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what a model of Anthropic's has not, or what would be the same once more."""
+    items[:] = [item for item in items if not UNCROSSED.search(item.nodeid)]
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +186,7 @@ def gateway_url(standin: Simulator, gateway_data: Path) -> Iterator[str]:
         **variables(standin.url),
         "EMBEDDER_URL": endpoints(standin.url)["embedder"],
         "MEDIA_URL": endpoints(standin.url)["media"],
+        "CLAUDE_URL": endpoints(standin.url)["anthropic"],
         "AI_GATEWAY_API_KEY": KEY,
         "GATEWAY_DATA": str(gateway_data),
         **{name: value for name, value in inherited.items() if name.startswith("COV")},
@@ -174,13 +200,14 @@ def gateway_url(standin: Simulator, gateway_data: Path) -> Iterator[str]:
         process.terminate()
 
 
-@pytest.fixture(scope="session", params=["simulator", "gateway"])
+@pytest.fixture(scope="session", params=["simulator", "gateway", "crossed"])
 def target(request: pytest.FixtureRequest, standin: Simulator) -> Target:
     """Every client is pointed at the stand-in itself, and at the gateway before it."""
     left = standin.disconnects.total
-    if request.param == "gateway":
+    if request.param != "simulator":
         url = request.getfixturevalue("gateway_url")
         bases = dict.fromkeys(GATEWAY_MODELS, f"{url}/v1")
-        return Target(bases, GATEWAY_MODELS, KEY, left, gateway=True)
+        models = GATEWAY_MODELS if request.param == "gateway" else CROSSED_MODELS
+        return Target(bases, models, KEY, left, gateway=True)
     bases = endpoints(standin.url)
     return Target({**bases, "text": bases["model-a"]}, SIMULATOR_MODELS, KEY, left)

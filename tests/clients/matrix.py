@@ -105,7 +105,9 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One phase of one test."""
-        found = re.search(r"/(test_\w+)\.py::test_(\w+)\[gateway\b-?(.*)\]", report.nodeid)
+        found = re.search(
+            r"/(test_\w+)\.py::test_(\w+)\[(?:gateway|crossed)\b-?(.*)\]", report.nodeid
+        )
         if found and (report.when == "call" or not report.passed):
             source, name, case = found.groups()
             cell = (*case.split("-", 1),) if source == "test_node" else (source, name)
@@ -126,7 +128,7 @@ def main(arguments: list[str]) -> int:
         PAGE.write_text(page.replace(BEGIN + published(), BEGIN + promised()), encoding="utf-8")
         return 0
     outcomes = Outcomes()
-    failed = pytest.main(["-q", str(HERE)], plugins=[outcomes])
+    failed = pytest.main(["-q", "-n", "2", str(HERE)], plugins=[outcomes])
     found, wanted = table(outcomes.mark), promised()
     green, all_of_them = found.count("✓"), wanted.count("✓")
     sys.stdout.write(f"\n{found}\n{green} of {all_of_them} cells are green.\n")

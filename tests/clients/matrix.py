@@ -58,7 +58,7 @@ FEATURES = {
     "a stream that fails": ("late_error",),
     "a stream that is cut": ("cut",),
     "time-outs": ("timeout",),
-    "leaving a stream": ("leave",),
+    "leaving a stream": ("leave", "leave_in_silence"),
     "cancelling a request": ("cancel",),
 }
 Cell = tuple[str, str]  # client, test

@@ -361,6 +361,16 @@ def test_leave(client: Any, target: Target) -> None:
     assert target.left(before)
 
 
+def test_leave_in_silence(client: Any, target: Target) -> None:
+    """Nor need the model say anything for its caller's leaving to be noticed."""
+    before = target.disconnects()
+    with chat(
+        client, target, "Hello! [[simulate say=One two.; chunk-delay=20]]", stream=True
+    ) as it:
+        next(iter(it))
+    assert target.left(before)
+
+
 def test_cancel(target: Target) -> None:
     """A cancelled task of the async client ends the call to the model, before any byte too."""
 

@@ -73,6 +73,7 @@ record: .venv/test ## Record the cassettes against the endpoints that MODEL_A_* 
 
 bench: .venv/test ## The gateway beside its peers, to benchmarks/RESULTS.md; PARTS="matrix" for some; then its parts.
 	$(BIN)/python -m benchmarks.peers $(PARTS)
+	$(BIN)/python -m benchmarks.cache
 	$(BIN)/python -m benchmarks.records
 	$(BIN)/python -m benchmarks.upstream
 	$(BIN)/python -m benchmarks.hosting

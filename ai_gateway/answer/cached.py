@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ai_gateway import strictjson
 from ai_gateway.answer.call import Answer, Call, Chunks
@@ -137,8 +137,8 @@ class Caching:
         if answer.chunks is not None:
             keep = partial(self._keep, call=call, slot=slot, decision=decision)
             return replace(answer, chunks=_Passing(answer.chunks, call.format.name, keep))
-        if isinstance(answer.body, Mapping):
-            self._keep(answer.body, call=call, slot=slot, decision=decision)
+        body = cast("Mapping[str, Any]", answer.body)  # bytes are of formats that are not kept
+        self._keep(body, call=call, slot=slot, decision=decision)
         return answer
 
     def _keep(

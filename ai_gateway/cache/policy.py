@@ -10,7 +10,7 @@ from ai_gateway.cache.declared import Cache
 Body = Mapping[str, Any]
 
 #: Formats whose answers are computed, not sampled.
-_COMPUTED: Final = frozenset({"embeddings", "rerank"})
+_COMPUTED: Final = frozenset({"embeddings", "rerank", "ranking"})
 #: Formats whose answers are put together from a stream, and replayed as one.
 _SAID: Final = frozenset({"chat", "completions", "messages", "responses"})
 #: Keys by which an answer follows from more than the request: what a provider looks up or runs, and

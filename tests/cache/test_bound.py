@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call
+from ai_gateway.answer.embedding import _numbers
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.route import pinned
+from ai_gateway.answer.streamed import Held
 from ai_gateway.answer.weights import UNJUDGED
 from ai_gateway.cache.caches import Caches
 from ai_gateway.cache.declared import Cache
@@ -379,6 +381,29 @@ def test_a_question_that_means_the_same_is_answered_again(gateway) -> None:
         assert row["cost"] > 0
 
 
+def test_where_meaning_is_not_enough_nothing_is_embedded(gateway) -> None:
+    """With tools only the very same request is."""
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    replies = [ask(gateway, path="/similar", tools=tools) for _ in range(2)]
+    assert [outcome(reply) for reply in replies] == ["miss", "hit"]
+    assert not [row for row in gateway.rows() if row["surface"] == "cache"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", {}, {"data": []}, {"data": [{}]}, {"data": [1]}, {"data": [{"embedding": "AAA="}]}),
+        {"data": [{"embedding": ["a"]}]},
+        {"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]},
+        {"data": [{"embedding": [0.0] * 16_385}]},
+    ],
+)
+def test_what_is_no_vector_is_none(body) -> None:
+    """Whatever a model says to be an embedding."""
+    assert _numbers(body) == ()
+    assert _numbers({"data": [{"embedding": [1, 0.5]}]}) == (1.0, 0.5)
+
+
 @pytest.mark.parametrize("fault", ["status=500", "hang=10", "error-200"])
 def test_an_embeddings_model_that_fails_is_a_miss(begin, fault) -> None:
     """And no request's failure, nor a long wait; the very same question is found without it."""
@@ -429,7 +454,9 @@ def caching(clock, **declared):
     stage = Caching(MANIFEST, ("a", "b"), Caches.of("memory://", clock), None, Metrics(), clock)
     route = Route(path="/r", name="r", cache=Cache(**declared))
 
-    def asked(body, tenant="default", form="chat", guardrails=None, headers=None) -> bool:
+    def asked(
+        body, tenant="default", form="chat", guardrails=None, headers=None, **fresh_one
+    ) -> bool:
         event = Event(
             request_id="1",
             route=route.model_copy(update={"guardrails": guardrails}),
@@ -445,10 +472,16 @@ def caching(clock, **declared):
         def fresh() -> Answer:
             asked.append(body)
             decision.choice, decision.served = pinned("m", UNJUDGED), "m"
-            decision.finish_reason = "stop"
-            return Answer("m", "text", ANSWERS[form])
+            decision.finish_reason = fresh_one.get("finish", "stop")
+            if "chunks" in fresh_one:
+                return Answer("m", chunks=Held(fresh_one["chunks"]))
+            return Answer("m", "text", fresh_one.get("answer", ANSWERS[form]))
 
-        stage.answer(Call(event, form, body, "m", FORMATS[form]), decision, fresh)
+        stream = "chunks" in fresh_one
+        call = Call(event, form, body, "m", FORMATS[form], stream=stream)
+        found = stage.answer(call, decision, fresh)
+        for _ in found.chunks or ():
+            pass
         return bool(asked)
 
     return asked
@@ -495,7 +528,7 @@ def parts(changed) -> str:
     return json.dumps({**walls, "body": {**BODY, **walls["body"]}}, sort_keys=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(PARTS, min_size=2, max_size=8))
 def test_requests_that_differ_in_any_part_never_share(requests) -> None:
     """Tenant, format, policies, system prompt, tools, format and parameters are walls."""
@@ -516,6 +549,17 @@ def test_headers_that_are_passed_on_are_a_wall() -> None:
         assert asked(body, form="messages", headers={name: "2099-01-01"})
         assert not asked(body, form="messages", headers={name: "2099-01-01"})
     assert not asked(body, form="messages")
+
+
+def test_what_is_not_worth_it_is_not_kept() -> None:
+    """What a filter cut, what is too large, and a stream that cannot be put together."""
+    asked = caching(MovingClock())
+    large = {**ANSWERS["chat"], "padding": "x" * 1_000_000}
+    sound = [{"choices": [{"index": 0, "delta": {"audio": {}}, "finish_reason": "stop"}]}]
+    for poor in ({"finish": "content_filter"}, {"answer": large}, {"chunks": sound}):
+        assert asked(BODY, **poor)
+    assert asked(BODY)
+    assert not asked(BODY)
 
 
 def test_time_runs_out() -> None:

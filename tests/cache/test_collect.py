@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_gateway.cache import collect
@@ -43,6 +43,7 @@ CALLS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {"role": st.just("assistant"), "content": st.none() | TEXT},
@@ -73,6 +74,7 @@ BLOCKS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(BLOCKS)
 def test_any_message_of_blocks_comes_back(content) -> None:
     """Text, thinking with its signature, and tools with any input."""

@@ -22,6 +22,8 @@ FUNCTION = {"type": "function", "function": {"name": "look_up"}}
         ({"temperature": 0.1}, "chat", Cache(always=True), True),
         ({"input": "text"}, "embeddings", Cache(), True),
         ({"query": "text"}, "rerank", Cache(), True),
+        ({"query": {"text": "text"}}, "ranking", Cache(), True),
+        ({"prompt": "a cat"}, "images", Cache(always=True), False),
         ({**ZERO, "n": 1}, "chat", Cache(), True),
         ({**ZERO, "n": 2}, "chat", Cache(always=True), False),
         ({**ZERO, "best_of": 2}, "completions", Cache(), False),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ai_gateway.cache.exact import Cached, ExactCache, unpacked
 from ai_gateway.cache.memory import Bounded
-from ai_gateway.cache.stores import MemoryStore, RedisStore, redis_store
+from ai_gateway.cache.stores import MemoryStore, RedisStore, redis_store, unusable
 from ai_gateway.clock import SystemClock
 from tests.resilience.moving import MovingClock
 
@@ -108,6 +108,23 @@ def test_a_redis_that_is_away_is_a_miss_and_left_alone() -> None:
     store.get("t", "k")
     assert client.calls == 4
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "found"),
+    [
+        ("memory", "redis", "another address"),
+        ("http://:secret@127.0.0.1", "redis", "another address"),
+        ("redis://:secret@127.0.0.1", "no_such_package", "redis://... without the package redis"),
+        ("rediss://:secret@127.0.0.1:port", "redis", "rediss://..., which cannot be read"),
+    ],
+)
+def test_an_address_that_cannot_be_used_says_why(url, package, found) -> None:
+    """Without showing the password that it may hold."""
+    problem = unusable(url, package)
+    assert problem[0] == found
+    assert "secret" not in "".join(problem)
+    assert unusable("redis://:secret@127.0.0.1:1/0") is None
 
 
 def test_a_redis_that_is_not_there_costs_little(redis_url) -> None:

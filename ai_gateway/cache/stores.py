@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -13,6 +14,8 @@ from ai_gateway.resilience.circuit import Circuit
 from ai_gateway.resilience.declared import Breaker
 
 MAX_BYTES: Final = 64_000_000
+log = logging.getLogger(__name__)
+
 MAX_ENTRY: Final = 1_000_000  # bytes; a larger answer is not kept
 _PATIENCE: Final = 0.25  # seconds; a cache that is slower than that is none
 _PREFIX: Final = "ai-gateway:cache:1:"
@@ -99,8 +102,10 @@ class RedisStore:
             return None
         try:
             answer = command()
-        except self._failures:
+        except self._failures as error:
             leave.fail()
+            if not self.available:
+                log.warning("the cache's Redis fails (%s); models answer", type(error).__name__)
             return None
         leave.succeed()
         return answer

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -19,8 +20,11 @@ from ai_gateway.answer.weights import UNJUDGED
 from ai_gateway.cache.caches import Caches
 from ai_gateway.cache.declared import Cache
 from ai_gateway.contract import Caller, Event
+from ai_gateway.hosting import Current
 from ai_gateway.manifest.model import Manifest, Model, Route
 from ai_gateway.metrics import Metrics
+from ai_gateway.service import Service
+from runner import application
 from tests.cache.test_replay import ANSWERS, FORMATS
 from tests.gateway.test_stream import events, said
 from tests.resilience.moving import MovingClock
@@ -420,8 +424,14 @@ def test_redis_holds_what_all_processes_answer(begin, redis_url) -> None:
     """A second gateway finds what the first kept; what others wrote there is a miss."""
     gateway = begin(GATEWAY_STATE=redis_url)
     assert [outcome(ask(gateway)) for _ in range(2)] == ["miss", "hit"]
-    other = gateway.service.snapshot(gateway.snapshot.bundle)
-    assert other.gateway is not gateway.snapshot.gateway
+    mine = gateway.service.settings
+    other = Service(replace(mine, data=f"{mine.data}-2", wal=mine.wal.parent / "wal-2"))
+    try:
+        app = application(other.snapshot(gateway.snapshot.bundle))
+        app.wsgi_app = Current(app.wsgi_app)  # type: ignore[method-assign] # as the server calls it
+        assert outcome(ask(replace(gateway, client=app.test_client()))) == "hit"
+    finally:
+        other.close()
     port = redis_url.rpartition(":")[2].partition("/")[0]
     keys = subprocess.run(
         ["redis-cli", "-p", port, "--scan", "--pattern", "ai-gateway:cache:*"],

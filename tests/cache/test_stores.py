@@ -96,7 +96,7 @@ class Broken:
         """Nothing is open."""
 
 
-def test_a_redis_that_is_away_is_a_miss_and_left_alone() -> None:
+def test_a_redis_that_is_away_is_a_miss_and_left_alone(caplog) -> None:
     """No request fails, and only the first few wait for it; later it is tried again."""
     clock, client = MovingClock(), Broken()
     store = RedisStore(client, (OSError,), clock)
@@ -104,6 +104,7 @@ def test_a_redis_that_is_away_is_a_miss_and_left_alone() -> None:
         assert store.get("t", "k") is None
         store.set("t", "k", b"answer", 60)
     assert (client.calls, store.available) == (3, False)
+    assert caplog.text.count("Redis fails (ConnectionError)") == 1
     clock.sleep(6)
     store.get("t", "k")
     assert client.calls == 4

@@ -7,32 +7,76 @@ from typing import Any
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
-from ai_gateway.formats.definitions import below, definitions, guides
+from ai_gateway.formats.definitions import below, definitions
+from ai_gateway.formats.said import strings, unescaped
 from ai_gateway.guardrails.engine import Text
+
+#: Keys of a message's parts and calls of which no model reads a text: names of the API's own,
+#: references, encoded pictures and sound.
+_UNSAID = frozenset(
+    (
+        *("annotations", "audio", "audio_url", "cache_control", "data", "detail", "file"),
+        *("file_id", "format", "id", "image_embeds", "image_url", "index", "input_audio"),
+        *("signature", "type", "url", "uuid", "video_url"),
+    )
+)
+#: Keys of a message that are read first, or hold a name.
+_HEAD = frozenset({"content", "name", "role", "tool_call_id"}) | _UNSAID
+#: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+_KNOWN = frozenset(
+    (
+        *("audio", "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens"),
+        *("max_tokens", "messages", "metadata", "min_p", "modalities", "model", "n"),
+        *("parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key"),
+        *("reasoning_effort", "repetition_penalty", "safety_identifier", "seed", "service_tier"),
+        *("stop", "store", "stream", "stream_options", "temperature", "tool_choice"),
+        *("top_k", "top_logprobs", "top_p", "user", "verbosity"),
+    )
+)
 
 
 def texts(body: Body) -> list[Text]:
-    """What every message says; a tool's own words are of stage ``tool``."""
-    said = [
-        Text(text, "tool" if message.get("role") in ("tool", "function") else "input")
-        for message in body["messages"]
-        for text in _whole([*_message(message), *_reasoning(message)])
-    ]
+    """What every message says, under keys that are not known here too.
+
+    A tool's own words are of stage ``tool``.
+    """
+    said = []
+    for message in body["messages"]:
+        stage = _stage(message)
+        said += [Text(text, stage) for text in _whole(list(_asked(message)))]
     if "prediction" in body:  # the answer as the caller expects it, which a model repeats
         said += [Text(text, "input") for text in parts(below(body, "prediction", "content"))]
     return said
 
 
-def _reasoning(message: Body) -> Iterator[str]:
-    """What an earlier answer is said to have thought: of a request it is text like any other."""
-    for name in ("reasoning", "reasoning_content"):
-        if isinstance(message.get(name), str):
-            yield message[name]
+def _stage(message: object) -> str:
+    told = isinstance(message, dict) and message.get("role") in ("tool", "function")
+    return "tool" if told else "input"
+
+
+def _asked(message: object) -> Iterator[str]:
+    """What a message of a request says: content, calls, and what was thought before."""
+    if not isinstance(message, dict):
+        yield from strings(message)
+        return
+    content = message.get("content")
+    if isinstance(content, str):
+        yield content
+    else:
+        yield from strings(content, _UNSAID)
+    for key, value in message.items():
+        if key not in _HEAD:
+            yield from strings(value, _UNSAID)
 
 
 def _whole(pieces: list[str]) -> list[str]:
-    """The pieces of one message, and all of them as one: a model reads what they say together."""
-    return [*pieces, "".join(pieces)] if len(pieces) > 1 else pieces
+    """The pieces of one message, all of them as one, and what escapes in them hide.
+
+    A model reads what pieces say together, and a server may unpack arguments that are JSON.
+    """
+    hidden = [text for piece in pieces if "\\" in piece for text in unescaped(piece)]
+    together = ["".join(pieces)] if len(pieces) > 1 else []
+    return [*pieces, *together, *hidden] if hidden or together else pieces
 
 
 def _message(message: Body) -> Iterator[str]:
@@ -146,9 +190,8 @@ class Reader:
 
 
 def defined(body: Body) -> list[Text]:
-    """Tools, in the older form too, and the form of the answer."""
-    schema = below(body, "response_format", "json_schema")
-    return definitions(body.get("tools"), body.get("functions"), schema) + guides(body)
+    """Tools, the form of the answer, and whatever else a model's server may read."""
+    return definitions(body, _KNOWN)
 
 
 CHAT = Format(

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import usage
-from ai_gateway.formats.definitions import guides
+from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.engine import Text
+
+#: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+_KNOWN = frozenset(
+    (
+        *("best_of", "echo", "frequency_penalty", "logit_bias", "logprobs", "max_tokens", "model"),
+        *("n", "presence_penalty", "prompt", "prompt_embeds", "seed", "stop", "stream"),
+        *("stream_options", "suffix", "temperature", "top_p", "user"),
+    )
+)
 
 
 def texts(body: Body) -> list[Text]:
@@ -76,5 +85,5 @@ COMPLETIONS = Format(
     texts=texts,
     read=read,
     reader=Reader,
-    definitions=guides,
+    definitions=lambda body: definitions(body, _KNOWN),
 )

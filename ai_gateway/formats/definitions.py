@@ -1,12 +1,13 @@
-"""What a request defines for a model beside what it says: tools, and the schema of its answer.
+"""What a request holds beside what it says: tools, the schema of its answer, parameters.
 
-These are the application's own words, yet a model reads them as it reads a message, so they are
-guarded like one, alike in every format. They are no part of the question that a judge reads.
+Tools are the application's own words, and a parameter that the gateway does not know may be text to
+a model that does (``documents`` and ``chat_template`` are to vLLM). So every string of them is
+guarded like a message, alike in every format. They are no part of the question that a judge reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ai_gateway.guardrails.engine import Text
@@ -20,8 +21,12 @@ _UNREAD = frozenset(
 )
 
 
-def definitions(*found: object) -> list[Text]:
-    """Every string in ``found``: names, descriptions, enumerations, patterns, defaults."""
+def definitions(body: Mapping[str, Any], known: Collection[str]) -> list[Text]:
+    """Every string in ``body`` but under the keys ``known``: texts, numbers, names of the API's.
+
+    Names, descriptions, enumerations and defaults of tools and schemas among them.
+    """
+    found = (value for key, value in body.items() if key not in known)
     return [Text(text, "input") for value in found for text in _strings(value)]
 
 
@@ -36,18 +41,6 @@ def _strings(value: object) -> Iterator[str]:
             # A property may have any of these names, and is an object then.
             if key not in _UNREAD or (isinstance(item, Mapping) and key != "headers"):
                 yield from _strings(item)
-
-
-#: How vLLM and NIM are told the form of an answer, in chat and in completions.
-_GUIDES = (
-    *("guided_json", "guided_choice", "guided_regex", "guided_grammar"),
-    *("structured_outputs", "nvext"),
-)
-
-
-def guides(body: Mapping[str, Any]) -> list[Text]:
-    """What guides an answer in a dialect of OpenAI's own."""
-    return definitions(*(body.get(name) for name in _GUIDES))
 
 
 def below(value: object, *keys: str) -> object:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, chat
+from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.engine import Text
+
+#: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+_KNOWN = frozenset(
+    (
+        *("dimensions", "encoding_format", "input", "input_type", "messages", "model", "truncate"),
+        "user",
+    )
+)
 
 
 def texts(body: Body) -> list[Text]:
@@ -24,4 +33,10 @@ def read(body: Body) -> Reading:
     return Reading(usage=chat.usage(body.get("usage")))
 
 
-EMBEDDINGS = Format(name="embeddings", path="/embeddings", texts=texts, read=read)
+EMBEDDINGS = Format(
+    name="embeddings",
+    path="/embeddings",
+    texts=texts,
+    read=read,
+    definitions=lambda body: definitions(body, _KNOWN),
+)

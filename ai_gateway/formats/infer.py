@@ -12,6 +12,7 @@ from itertools import chain
 
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading
+from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.engine import Text
 
 
@@ -66,4 +67,10 @@ def read(body: Body) -> Reading:
     return Reading("\n".join(_strings(data)))
 
 
-INFER = Format(name="infer", path="/infer", texts=texts, read=read, named="model_name")
+def _defined(body: Body) -> list[Text]:
+    return definitions(body, ("id", "inputs", "parameters"))
+
+
+INFER = Format(
+    name="infer", path="/infer", texts=texts, read=read, named="model_name", definitions=_defined
+)

@@ -14,7 +14,7 @@ from ai_gateway.errors import (
 )
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
-from ai_gateway.formats.definitions import below, definitions
+from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.engine import Text
 
 #: Keys of a block whose strings say nothing to a model: names, references and encoded bytes.
@@ -33,6 +33,14 @@ _UNSAID = frozenset(
         "type",
         "url",
     }
+)
+
+#: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+_KNOWN = frozenset(
+    (
+        *("max_tokens", "messages", "metadata", "model", "service_tier", "stop_sequences"),
+        *("stream", "system", "temperature", "thinking", "tool_choice", "top_k", "top_p"),
+    )
 )
 
 #: The error types of an event stream that are not the model's own failure.
@@ -179,8 +187,8 @@ class Reader:
 
 
 def defined(body: Body) -> list[Text]:
-    """Tools, and the schema of the answer."""
-    return definitions(body.get("tools"), below(body, "output_config", "format", "schema"))
+    """Tools, the schema of the answer, and whatever else a model's server may read."""
+    return definitions(body, _KNOWN)
 
 
 MESSAGES = Format(

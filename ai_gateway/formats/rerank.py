@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
-from ai_gateway.formats.chat import count, parts
+from ai_gateway.formats.chat import count
+from ai_gateway.formats.definitions import definitions
+from ai_gateway.formats.said import strings
 from ai_gateway.guardrails.engine import Text
 
 
@@ -24,13 +26,13 @@ def _texts(documents: str) -> Callable[[Body], list[Text]]:
     return texts
 
 
-def _strings(value: object) -> list[str]:
-    """The texts of strings, of ``{"text"}``, and of vLLM's ``{"content": parts}``."""
-    found: list[str] = []
-    for item in value if isinstance(value, list) else [value]:
-        content = item.get("content") if isinstance(item, Mapping) else None
-        found.extend(parts(content if content is not None else [item]))
-    return found
+#: Keys of a document of which no model reads a text.
+_UNSAID = frozenset({"image_url", "input_audio", "type", "url", "video_url"})
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Strings, whatever a document that is an object calls them."""
+    return strings(value, _UNSAID)
 
 
 def _read(results: str) -> Callable[[Body], Reading]:
@@ -54,5 +56,17 @@ def _usage(body: Body) -> Usage:
     return Usage()
 
 
-RERANK = Format(name="rerank", path="/rerank", texts=_texts("documents"), read=_read("results"))
-RANKING = Format(name="ranking", path="/ranking", texts=_texts("passages"), read=_read("rankings"))
+def _format(name: str, documents: str, results: str) -> Format:
+    #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+    known = frozenset({"model", "query", "return_documents", "top_n", "truncate", documents})
+    return Format(
+        name=name,
+        path=f"/{name}",
+        texts=_texts(documents),
+        read=_read(results),
+        definitions=lambda body: definitions(body, known),
+    )
+
+
+RERANK = _format("rerank", "documents", "results")
+RANKING = _format("ranking", "passages", "rankings")

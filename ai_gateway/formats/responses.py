@@ -8,7 +8,8 @@ from typing import Any
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
-from ai_gateway.formats.definitions import below, definitions
+from ai_gateway.formats.definitions import definitions
+from ai_gateway.formats.said import unescaped
 from ai_gateway.guardrails.engine import Text
 
 # Keys whose strings are names, ids or data; everything else, known or not, is read as text.
@@ -20,6 +21,18 @@ _NO_TEXT = frozenset(
     )
 )
 _ENDS = {f"response.{status}" for status in ("completed", "incomplete", "failed", "cancelled")}
+
+
+#: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
+_KNOWN = frozenset(
+    (
+        *("background", "include", "input", "instructions", "max_output_tokens", "max_tool_calls"),
+        *("metadata", "model", "parallel_tool_calls", "previous_response_id", "prompt"),
+        *("prompt_cache_key", "reasoning", "safety_identifier", "service_tier", "store", "stream"),
+        *("stream_options", "temperature", "tool_choice", "top_logprobs", "top_p"),
+        *("truncation", "user"),
+    )
+)
 
 
 def texts(body: Body) -> list[Text]:
@@ -34,12 +47,14 @@ def texts(body: Body) -> list[Text]:
 
 
 def defined(body: Body) -> list[Text]:
-    """Tools, and the schema of the answer."""
-    return definitions(body.get("tools"), below(body, "text", "format", "schema"))
+    """Tools, the schema of the answer, and whatever else a model's server may read."""
+    return definitions(body, _KNOWN)
 
 
 def _texts(value: object, stage: str) -> list[Text]:
-    return [Text(text, stage) for text in _strings(value)]
+    found = list(_strings(value))
+    hidden = [text for piece in found for text in unescaped(piece)]
+    return [Text(text, stage) for text in (*found, *hidden)]
 
 
 def _stage(item: object) -> str:

@@ -40,7 +40,7 @@ def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str]) -> None:
     """Raise BadRequest for a key of ``protocol`` in other letters."""
     for key in body:
         if key not in protocol and key.lower() in protocol:
-            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=key)
+            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=key[:100])
 
 
 _KINDS: dict[type, str] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_gateway.answer.call import Answer
 from ai_gateway.errors import BadRequest
+from ai_gateway.surfaces import refuse_variants
 from ai_gateway.surfaces.sse import EventStream
 
 #: The keys that the gateway, a guardrail or a model acts on.
@@ -58,9 +59,7 @@ def check(body: Mapping[str, Any]) -> None:
         content = message.get("content")
         if content is not None and not isinstance(content, (str, list)):
             raise BadRequest(f"{at}.content: a string or a list was expected", param=at)
-        for key in message:
-            if key not in _IN_MESSAGE and key.lower() in _IN_MESSAGE:
-                raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=at)
+        refuse_variants(message, _IN_MESSAGE)
 
 
 class ChatStream(EventStream):

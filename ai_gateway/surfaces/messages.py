@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ai_gateway.errors import BadRequest
+from ai_gateway.surfaces import refuse_variants
 
 #: The keys that the gateway, a guardrail or a model acts on.
 PROTOCOL = frozenset(
@@ -26,6 +27,8 @@ PROTOCOL = frozenset(
         "top_p",
     }
 )
+_IN_MESSAGE = frozenset({"content", "role"})
+_ROLES = ("user", "assistant", "system")
 
 
 def check(body: Mapping[str, Any]) -> None:
@@ -34,9 +37,11 @@ def check(body: Mapping[str, Any]) -> None:
         raise BadRequest("messages: at least one was expected (found none)", param="messages")
     for index, message in enumerate(body["messages"]):
         at = f"messages.{index}"
-        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise BadRequest(
-                f"{at}: an object with the role user or assistant was expected", param=at
+                f"{at}: an object with the role user, assistant or system was expected",
+                param=at,
             )
         if not isinstance(message.get("content"), (str, list)):
             raise BadRequest(f"{at}.content: a string or a list was expected", param=at)
+        refuse_variants(message, _IN_MESSAGE)

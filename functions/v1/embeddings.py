@@ -4,7 +4,7 @@ from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.embeddings import EMBEDDINGS
 
-_PROTOCOL = frozenset({"encoding_format", "input", "input_type", "model", "truncate"})
+_PROTOCOL = frozenset({"encoding_format", "input", "input_type", "messages", "model", "truncate"})
 
 
 def handle(event: Event, context: Context) -> Reply:

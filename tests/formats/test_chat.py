@@ -1,49 +1,83 @@
-"""What the gateway reads of a chat completion."""
-
-from __future__ import annotations
+"""What the messages of a chat say."""
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ai_gateway.errors import UpstreamError
 from ai_gateway.formats.chat import CHAT
 
+PICTURE = {"type": "image_url", "image_url": {"url": "data:x", "detail": "low"}}
+
+
+def said(*messages: Any) -> list[str]:
+    """The texts of messages."""
+    return [text.text for text in CHAT.texts({"messages": list(messages)})]
+
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("message", "texts"),
     [
-        ({}, "without choices"),
-        ({"choices": {}}, "without choices"),
-        ({"choices": []}, "without choices"),
-        ({"choices": [3]}, "without a message"),
+        ({"role": "user", "content": "a"}, ["a"]),
+        ({"role": "user", "name": "n", "content": [{"type": "text", "text": "a"}]}, ["a"]),
         (
-            {"choices": [{"finish_reason": "content_filter", "content_filter_offsets": {}}]},
-            "content filter acted",
+            {"role": "user", "content": [{"type": "text", "text": "a"}, PICTURE, "b"]},
+            ["a", "b", "ab"],
         ),
-        ({"choices": [{"message": {"content": 5}}]}, "no text"),
+        ({"role": "user", "content": [{"type": "text", "Text": "a"}]}, ["a"]),
+        ({"role": "user", "content": [{"type": "new", "deep": {"er": ["a"]}}]}, ["a"]),
+        ({"role": "user", "content": [{"type": "file", "file": {"file_data": "x"}}]}, []),
+        ({"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "x"}}]}, []),
+        ({"role": "assistant", "content": None, "refusal": "a"}, ["a"]),
+        ({"role": "assistant", "content": None, "reasoning": "a"}, ["a"]),
+        ({"role": "assistant", "content": "", "reasoning_content": "a"}, ["", "a", "a"]),
+        (
+            {"role": "assistant", "reasoning_details": [{"type": "t", "text": "a", "data": "x"}]},
+            ["a"],
+        ),
+        (
+            {"tool_calls": [{"id": "1", "type": "f", "function": {"name": "n", "arguments": "a"}}]},
+            ["n", "a", "na"],
+        ),
+        ({"function_call": {"name": "n", "arguments": {"q": "a"}}}, ["n", "a", "na"]),
+        ({"role": "user", "thought_of_later": "a"}, ["a"]),
+        ("a", ["a"]),
     ],
 )
-def test_what_is_no_completion(body: Any, said: str) -> None:
-    """A body that holds no answer is an upstream's error, of a call that may have run."""
-    with pytest.raises(UpstreamError, match=said) as caught:
-        CHAT.read(body)
-    assert (caught.value.status, caught.value.may_have_run) == (502, True)
+def test_what_a_message_says(message: Any, texts: list[str]) -> None:
+    """Content, calls, refusals and reasoning are read, and what is not known; pictures are not."""
+    assert said(message) == texts
 
 
-@pytest.mark.parametrize(
-    ("message", "text"),
-    [
-        ({"content": "<think>hm</think>Yes"}, "<think>hm</think>Yes"),
-        ({"content": "Yes", "reasoning": "hm", "reasoning_content": "hm"}, "Yes"),
-        ({"content": None, "tool_calls": [{"function": {"arguments": "{}"}}]}, "{}"),
-        ({"content": None, "reasoning": "hm"}, ""),
-        ({"content": None, "refusal": "No."}, "No."),
-        ({"content": "ends in a space "}, "ends in a space "),
-        ({}, ""),
-    ],
+def test_escapes_hide_nothing() -> None:
+    """Arguments that are JSON are read as a server may unpack them; other backslashes are none."""
+    call = {"function": {"arguments": '{"q": "x\\u0079z"}'}}
+    assert said({"tool_calls": [call]})[-1] == "xyz"
+    assert said({"content": "a\\u0079 {"}) == ["a\\u0079 {"]
+
+
+def test_what_tools_say_is_of_their_stage() -> None:
+    """A result is told from a question."""
+    roles = ["user", "tool", "function", "system"]
+    found = CHAT.texts({"messages": [{"role": role, "content": "a"} for role in roles]})
+    assert [text.stage for text in found] == ["input", "tool", "tool", "input"]
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["role", "content", "tool_calls", "function", "x"]), inner
+                )
+            ),
+            max_leaves=8,
+        )
+    )
 )
-def test_text(message: dict[str, Any], text: str) -> None:
-    """The text is the content and what tools are called with; reasoning is no part of it."""
-    reading = CHAT.read({"choices": [{"message": message, "finish_reason": 5}], "usage": "?"})
-    assert (reading.text, reading.finish_reason, reading.usage.raw) == (text, None, None)
+def test_no_message_breaks_the_reading(messages: list[Any]) -> None:
+    """Whatever stands there, reading it is no error."""
+    CHAT.texts({"messages": messages})

@@ -31,7 +31,7 @@ DOCUMENTS = [
         (EMBEDDINGS, {"input": [1, 2]}, []),
         (EMBEDDINGS, {"messages": [{"role": "user", "content": "a"}]}, ["a"]),
         (EMBEDDINGS, {}, []),
-        (RERANK, {"query": "a", "documents": DOCUMENTS}, ["a", "b", "c", "d", "e"]),
+        (RERANK, {"query": "a", "documents": DOCUMENTS}, ["a", "b", "c", "t", "d", "e"]),
         (RERANK, {"query": {"content": [{"type": "text", "text": "a"}]}}, ["a"]),
         (RERANK, {}, []),
         (RANKING, {"query": {"text": "a"}, "passages": [{"text": "b"}]}, ["a", "b"]),

@@ -36,11 +36,11 @@ def parse(event: Event, protocol: frozenset[str], required: Mapping[str, type]) 
     return body
 
 
-def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str]) -> None:
-    """Raise BadRequest for a key of ``protocol`` in other letters."""
+def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str], at: str = "") -> None:
+    """Raise BadRequest for a key of ``protocol`` in other letters, in what stands ``at``."""
     for key in body:
         if key not in protocol and key.lower() in protocol:
-            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=key[:100])
+            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=at or key)
 
 
 _KINDS: dict[type, str] = {

@@ -59,7 +59,7 @@ def check(body: Mapping[str, Any]) -> None:
         content = message.get("content")
         if content is not None and not isinstance(content, (str, list)):
             raise BadRequest(f"{at}.content: a string or a list was expected", param=at)
-        refuse_variants(message, _IN_MESSAGE)
+        refuse_variants(message, _IN_MESSAGE, at)
 
 
 class ChatStream(EventStream):

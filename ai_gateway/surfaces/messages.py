@@ -44,4 +44,4 @@ def check(body: Mapping[str, Any]) -> None:
             )
         if not isinstance(message.get("content"), (str, list)):
             raise BadRequest(f"{at}.content: a string or a list was expected", param=at)
-        refuse_variants(message, _IN_MESSAGE)
+        refuse_variants(message, _IN_MESSAGE, at)

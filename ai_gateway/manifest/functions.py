@@ -47,7 +47,8 @@ def _import(module_name: str) -> object:
             raise UnknownFunction(
                 f"{module_name}, which needs the module {error.name}", "a module that is installed"
             ) from None
-        raise UnknownFunction(module_name, f"one of {', '.join(_modules())}") from None
+        modules = ", ".join(_modules(module_name.rpartition(".")[0]))
+        raise UnknownFunction(module_name, f"one of {modules}") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken module hides no other problem
         raise UnknownFunction(
             f"{module_name}, which fails to import with {type(error).__name__}",
@@ -55,9 +56,11 @@ def _import(module_name: str) -> object:
         ) from None
 
 
-def _modules() -> list[str]:
+def _modules(package: str) -> list[str]:
+    """What there is in ``package``, or in the nearest one above it that exists."""
     try:
-        package = importlib.import_module("functions")
+        path = importlib.import_module(package).__path__
     except ModuleNotFoundError:
-        return ["(there is no folder functions/)"]
-    return [f"functions.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+        above = package.rpartition(".")[0]
+        return _modules(above) if above else ["(there is no folder functions/)"]
+    return [f"{package}.{module.name}" for module in pkgutil.iter_modules(path)]

@@ -127,3 +127,19 @@ def test_what_is_no_request_is_a_400(gateway, surface) -> None:
         reply = gateway.client.post(f"/v1/{surface}", json=body, headers=gateway.headers)
         assert reply.status_code == 400, body
     assert not gateway.simulator.counts
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([], "at least one was expected"),
+        ([{"role": "robot", "content": "x"}], "messages.0: an object with the role"),
+        ([{"role": "user", "content": 1}], "messages.0.content: a string or a list"),
+        (["x"], "messages.0: an object with the role"),
+    ],
+)
+def test_messages_that_are_none_are_refused_with_where_they_are(gateway, messages, said) -> None:
+    """What guardrails cannot read goes to no model; the error is in Anthropic's shape."""
+    reply = ask(gateway, "messages", messages=messages)
+    assert (reply.status_code, reply.json["error"]["type"]) == (400, "invalid_request_error")
+    assert said in reply.json["error"]["message"]

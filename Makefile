@@ -77,6 +77,7 @@ bench: .venv/test ## The gateway beside its peers, to benchmarks/RESULTS.md; PAR
 	$(BIN)/python -m benchmarks.records
 	$(BIN)/python -m benchmarks.upstream
 	$(BIN)/python -m benchmarks.hosting
+	$(BIN)/python -m benchmarks.resilience
 
 screenshot: .venv/test ## Draw docs/images/dashboard.png anew; needs Chromium.
 	$(BIN)/python -m scripts.screenshot

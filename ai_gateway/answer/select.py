@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -23,8 +23,8 @@ class Selection:
     manifest: Manifest
     weights: Weights
     random: Random
-    #: Why a model is not to be asked now, as an error's code; None where it may be.
-    unavailable: Callable[[str], str | None]
+    #: Of models that may be left alone: why this one is now, as an error's code, or None.
+    unavailable: Mapping[str, Callable[[], str | None]]
 
     def choice(self, call: Call, decision: Decision) -> Choice:
         """The model that ``call`` goes to; raises UnknownModel where there is none such."""
@@ -58,7 +58,7 @@ class Selection:
             error = call.refusal(self.manifest.models[model].dialect)
             if error is not None:
                 refused[model] = error
-            elif why := self.unavailable(model):
+            elif (asked := self.unavailable.get(model)) and (why := asked()):
                 away[model] = why
         if len(refused) == len(models):
             raise refused[models[0]]

@@ -63,7 +63,7 @@ class Tries:
         fallback = decision.event.route.fallback
         if fallback is None:
             return self._again(decision, models[chosen], once)
-        failure: UpstreamError = self.turns.refusal(models[chosen])
+        failure: UpstreamError | None = None
         for name in self._order(decision, chosen, models, fallback):
             if name != chosen:
                 if not takes(name):
@@ -75,7 +75,7 @@ class Tries:
                 failure = error
                 if not matches(error, fallback.on):
                     break
-        raise failure
+        raise failure or self.turns.refusal(models[chosen])
 
     def _order(
         self,

@@ -6,8 +6,9 @@ A turn is held as long as the call lasts, a stream's to its end. What nobody dec
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ai_gateway.answer.places import Place, Places
 from ai_gateway.clock import Clock
@@ -89,13 +90,20 @@ class Turns:
         """Whether a circuit lets a call through to one of ``places``."""
         return places[0].model.breaker is None or any(map(self._passes, places))
 
-    def unavailable(self, models: Mapping[str, Places], name: str) -> str | None:
-        """Why model ``name`` would refuse a call now: the error's code, or None."""
-        places = models[name]
+    def watch(self, models: Mapping[str, Places]) -> dict[str, Callable[[], str | None]]:
+        """``unavailable`` of each of ``models`` that can be so at all."""
+        return {
+            name: partial(self.unavailable, places)
+            for name, places in models.items()
+            if places[0].model.breaker or places[0].model.concurrency
+        }
+
+    def unavailable(self, places: Places) -> str | None:
+        """Why a call to the model at ``places`` would be refused now: an error's code, or None."""
         declared = places[0].model.concurrency
         if not self.passes(places):
             return CircuitOpen.code
-        if declared is not None and self.gates.of(name, declared).full:
+        if declared is not None and self.gates.of(places[0].name, declared).full:
             return Busy.code
         return None
 

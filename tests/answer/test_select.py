@@ -1,6 +1,7 @@
 """Who can be told what a call says is chosen from, and nobody else."""
 
 from collections.abc import Mapping
+from functools import partial
 from random import Random
 from types import MappingProxyType, SimpleNamespace
 
@@ -27,7 +28,8 @@ def selection(away: Mapping[str, str] = MappingProxyType({}), **dialects: str) -
         for name, dialect in dialects.items()
     }
     manifest = Manifest.model_validate({"models": models})
-    return Selection(manifest, SimpleNamespace(current=Publication()), Random(1), away.get)
+    watched = {name: partial(away.get, name) for name in away}
+    return Selection(manifest, SimpleNamespace(current=Publication()), Random(1), watched)
 
 
 def call(body: dict, form: Format = CHAT, **route) -> Call:

@@ -142,11 +142,12 @@ def test_while_all_endpoints_are_probed_nobody_else_is_let_in(turns, clock) -> N
 def test_why_a_model_is_not_to_be_asked(turns) -> None:
     """Its circuit is open, or its places and its queue are taken."""
     there = {"m": at(breaker=BREAKER, concurrency={"limit": 1, "queue": 0}), "n": at()}
-    assert [turns.unavailable(there, name) for name in "mn"] == [None, None]
+    (name, why), *others = turns.watch(there).items()
+    assert (name, why(), others) == ("m", None, [])
     turn = take(turns, there["m"])
-    assert turns.unavailable(there, "m") == "model_busy"
+    assert why() == "model_busy"
     turn.end(UpstreamError("x"))
-    assert turns.unavailable(there, "m") == "model_circuit_open"
+    assert why() == "model_circuit_open"
 
 
 def test_all_endpoints_left_alone_is_the_model_left_alone(turns, clock) -> None:

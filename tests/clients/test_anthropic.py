@@ -23,7 +23,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-anthropic = pytest.importorskip("anthropic", reason="install the dependency group clients")
+anthropic = pytest.importorskip("anthropic", reason="make clients runs it")
 
 TOOLS = [
     {

@@ -21,9 +21,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-langchain_openai = pytest.importorskip(
-    "langchain_openai", reason="install the dependency group clients"
-)
+langchain_openai = pytest.importorskip("langchain_openai", reason="make clients runs it")
 openai = pytest.importorskip("openai")
 
 

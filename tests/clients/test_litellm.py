@@ -27,7 +27,7 @@ from tests.clients.conftest import (
 
 with pytest.MonkeyPatch.context() as patch:
     patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it asks the network as it starts
-    litellm = pytest.importorskip("litellm", reason="install the dependency group clients")
+    litellm = pytest.importorskip("litellm", reason="make clients runs it")
 
 pytestmark = [
     pytest.mark.parametrize("kind", ["text", "anthropic"]),

@@ -23,7 +23,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-llms = pytest.importorskip("llama_index.llms.openai", reason="install the dependency group clients")
+llms = pytest.importorskip("llama_index.llms.openai", reason="make clients runs it")
 core = pytest.importorskip("llama_index.core.llms")
 openai = pytest.importorskip("openai")
 

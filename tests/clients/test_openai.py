@@ -25,7 +25,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-openai = pytest.importorskip("openai", reason="install the dependency group clients")
+openai = pytest.importorskip("openai", reason="make clients runs it")
 
 
 class City(BaseModel):

@@ -24,3 +24,20 @@ class Translation:
     answer: Callable[[Body, Body, int], dict[str, Any]]
     #: The model's stream of event data in the caller's format, chunk by chunk as they come.
     stream: Callable[[Iterable[Body], Body, int], Iterator[dict[str, Any]]]
+
+
+def through(near: Translation, far: Translation) -> Translation:
+    """From the caller's format by ``near`` into a second one, and by ``far`` into the model's."""
+
+    def request(asked: Body) -> dict[str, Any]:
+        return far.request(near.request(asked))
+
+    def answer(said: Body, asked: Body, created: int = 0) -> dict[str, Any]:
+        return near.answer(far.answer(said, near.request(asked), created), asked, created)
+
+    def stream(chunks: Iterable[Body], asked: Body, created: int = 0) -> Iterator[dict[str, Any]]:
+        # Which are a chat's own; a format before it asks for what it needs by itself.
+        plain = {key: value for key, value in asked.items() if key != "stream_options"}
+        return near.stream(far.stream(chunks, near.request(plain), created), asked, created)
+
+    return Translation(request=request, answer=answer, stream=stream)

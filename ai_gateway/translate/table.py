@@ -10,7 +10,7 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.formats import Body, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.messages import MESSAGES
-from ai_gateway.translate import Translation
+from ai_gateway.translate import Translation, through
 from ai_gateway.translate.anthropic import CHAT_TO_MESSAGES, MESSAGES_TO_CHAT
 from ai_gateway.translate.counting import estimated
 from ai_gateway.translate.responses import RESPONSES_TO_CHAT
@@ -31,6 +31,7 @@ TRANSLATED: Final[dict[tuple[str, str], tuple[Translation, Format]]] = {
     ("messages", "openai"): (MESSAGES_TO_CHAT, CHAT),
     ("responses", "openai"): (RESPONSES_TO_CHAT, CHAT),
     ("chat", "anthropic"): (CHAT_TO_MESSAGES, MESSAGES),
+    ("responses", "anthropic"): (through(RESPONSES_TO_CHAT, CHAT_TO_MESSAGES), MESSAGES),
 }
 #: What the gateway answers itself, since the model's API has nothing of the kind.
 OWN: Final[dict[tuple[str, str], Callable[[Body], dict[str, Any]]]] = {

@@ -43,8 +43,7 @@ def how(form: Format, dialect: str) -> str:
     try:
         found = spoken(form, body, dialect, 0)
     except BadRequest as error:
-        assert error.param == "model"
-        return "400"
+        return f"400{'' if error.param == 'model' else ' of another field'}"
     if found.own is not None:
         return "estimated"
     return "translated" if found.translation else "as it is"

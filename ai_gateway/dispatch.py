@@ -103,7 +103,7 @@ def _limit(event: Event, snapshot: Snapshot) -> None:
 def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:
     if not error.recorded:
         snapshot.gateway.refuse(event, error)
-    elif error.__cause__:
+    elif type(error) is GatewayError:  # nobody foresaw it; what an upstream did is in the record
         log.error("request %s failed", event.request_id, exc_info=error.__cause__)
     return problem(error, event.route.errors)
 

@@ -1,5 +1,7 @@
 """One model at several endpoints: calls are shared out, and one that fails gets fewer."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ai_gateway.answer.places import where
@@ -73,6 +75,21 @@ def test_a_breaker_is_the_endpoints_own(start, simulator, other) -> None:
     assert text.count("ai_gateway_circuit{") == 2
     flying = "ai_gateway_endpoint_in_flight"
     assert [line[-3:] for line in text.splitlines() if line.startswith(flying)] == ["0.0"] * 2
+
+
+def test_by_latency_the_slower_endpoint_gets_less(start, simulator, other) -> None:
+    """However idle it is; what is in flight at the faster one weighs too."""
+    gateway = start(ROUTE, models=models(other, "    balance: latency\n"))
+    simulator.faults["model-a"] = "latency=0.3"
+    ask(gateway, 2)
+    with ThreadPoolExecutor(4) as pool:
+        client = gateway.client.application.test_client
+        body = {"inputs": "What is GRPO?", "model_name": "model-a"}
+        replies = pool.map(
+            lambda _: client().post("/inference", json=body, headers=gateway.headers), range(20)
+        )
+        assert {reply.status_code for reply in replies} == {200}
+    assert other.counts["model-a"] > 2 * simulator.counts["model-a"]
 
 
 def test_a_stream_is_in_flight_to_its_end(start, simulator, other) -> None:

@@ -392,3 +392,11 @@ def test_a_stream_is_asked_for_again_before_its_first_event(start, simulator, fa
     (row,) = gateway.rows()
     assert [each["error"] for each in row["attempts"]][-1] is None
     assert len(row["attempts"]) == int(fault[-1]) + 1
+
+
+def test_what_an_upstream_did_is_no_error_of_the_gateways_log(start, simulator, caplog) -> None:
+    """It stands in the record; a traceback for each would fill the log while a model is away."""
+    gateway = start(ROUTE)
+    simulator.faults["model-a"] = "cut=after-headers"
+    assert gateway.ask("x", model_name="model-a").status_code == 502
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -85,7 +85,7 @@ class Service:
             log.warning("the bundle has no guardrail policy: every text passes")
         for place in chain(*places(bundle.manifest.models).values()):
             if place.model.price is None:  # loading them takes longer than a request may
-                self.prices.known(place.model.url, place.model.model_id)
+                self.prices.look_up(place.model.url, place.model.model_id)
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,

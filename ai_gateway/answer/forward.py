@@ -182,7 +182,7 @@ class Forward:
         decision.finish_reason = reading.finish_reason
         decision.usage = complete(call.format, call.body, reading, broken=broken)
         model = place.model
-        public = partial(self.prices.rates, model.url, model.model_id)
+        public = None if model.price else self.prices.look_up(model.url, model.model_id)
         decision.charge = charge(decision.usage, model.price, public)
 
     def _attempted(self, turn: Turn, decision: Decision) -> AbstractContextManager[Attempt]:

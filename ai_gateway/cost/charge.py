@@ -25,20 +25,21 @@ class Charge:
 
 
 def charge(
-    usage: Usage, price: Price | None, look_up: Callable[[Tokens], Rates | None]
+    usage: Usage, price: Price | None, look_up: Callable[[Tokens], Rates | None] | None
 ) -> Charge | None:
     """What ``usage`` costs, or None where that is not known.
 
     By the manifest's ``price``, else by what the upstream says that it charges, else by the public
-    price that ``look_up`` finds.
+    price that ``look_up`` finds; None where there is none to be found.
     """
-    counted = tokens(usage)
     said = stated(usage.raw) if price is None else None
     if said is not None:
         return Charge(said, _STATED)
+    known = price is not None or look_up is not None
+    counted = tokens(usage) if known else None
     if counted is None:
         return None
-    rates = look_up(counted) if price is None else declared(price)
+    rates = declared(price) if price else look_up and look_up(counted)
     return Charge(cost(counted, rates), rates.stored()) if rates else None
 
 

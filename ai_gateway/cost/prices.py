@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -129,12 +129,14 @@ class Library:
         free = Decimal(0)  # an embeddings model has no price of output, for it has no output
         return _filled({"input": free, "output": free, **prices}, source)
 
-    def known(self, url: str, model_id: str) -> bool:
-        """Whether there is a public price; asked at start, it loads the package before a request.
+    def look_up(self, url: str, model_id: str) -> Callable[[Tokens], Rates | None] | None:
+        """What gives the public rates of a model; None where it has none.
 
-        Where every model is priced, or stands at an address that no provider has, it is not loaded.
+        Asked at start, it loads the package before a request comes. For an address that no provider
+        has it is not loaded at all.
         """
-        return _may_be_public(url) and self._of(url, model_id)[0] is not None
+        known = _may_be_public(url) and self._of(url, model_id)[0] is not None
+        return partial(self.rates, url, model_id) if known else None
 
     def _of(self, url: str, model_id: str) -> tuple[Any, str]:
         with self._lock:

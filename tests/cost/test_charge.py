@@ -192,3 +192,10 @@ def test_a_stored_price_without_a_usage_gives_no_amount() -> None:
     """Neither of tokens nor of what the upstream stated."""
     assert again(Usage(), declared(SONNET).stored()) is None
     assert again(Usage(), {"source": "upstream"}) is None
+
+
+def test_without_a_price_to_be_found_there_is_no_charge() -> None:
+    """Unless the upstream itself says what it takes."""
+    usage = {"prompt_tokens": 7, "completion_tokens": 1}
+    assert charge(Usage(raw=usage), None, None) is None
+    assert charge(Usage(raw={**usage, "cost": 0.5}), None, None).amount == Decimal("0.5")

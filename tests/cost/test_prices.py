@@ -93,11 +93,13 @@ def test_a_look_up_is_kept_for_a_minute() -> None:
 
 def test_what_may_be_public_is_looked_up_before_a_request(library) -> None:
     """Nothing is for an address in numbers, or a name of somebody's own network."""
-    assert library.known(OPENAI, "gpt-4o")
-    assert not library.known(OPENAI, "no-such-model")
+    found = library.look_up(OPENAI, "gpt-4o")
+    assert found is not None
+    assert found(SOME) == library.rates(OPENAI, "gpt-4o", SOME)
+    assert library.look_up(OPENAI, "no-such-model") is None
     private = Library(SystemClock())
     for url in ("http://10.0.0.7:8000/v1", "http://[::1]/v1", "http://vllm:8000/v1"):
-        assert not private.known(url, "gpt-4o")
+        assert private.look_up(url, "gpt-4o") is None
     assert not private._known
 
 

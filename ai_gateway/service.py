@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from itertools import chain
-from random import Random, SystemRandom
+from random import Random
 
 from ai_gateway.access.identity import Identity
 from ai_gateway.access.limits import Limits
@@ -15,6 +15,7 @@ from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.turns import Turns
 from ai_gateway.answer.weights import Weights
 from ai_gateway.cache.caches import Caches
+from ai_gateway.chance import SystemChance
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
 from ai_gateway.cost.prices import Library
@@ -51,7 +52,7 @@ class Service:
     settings: Settings
     loopback: bool = True
     clock: Clock = field(default_factory=SystemClock)
-    random: Random = field(default_factory=SystemRandom)
+    random: Random = field(default_factory=SystemChance)
     progress: Progress = silent
     records: Records = field(init=False)
     weights: Weights = field(init=False)

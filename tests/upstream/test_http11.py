@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import httpcore
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_gateway.clock import SystemClock
@@ -115,6 +115,7 @@ def split(data: bytes) -> st.SearchStrategy[list[bytes]]:
     )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(WHOLE)).flatmap(lambda data: st.tuples(st.just(data), split(data))))
 def test_an_answer_is_the_same_in_whatever_pieces_it_comes(given_) -> None:
     """Body and what becomes of the connection follow from the bytes alone."""
@@ -126,6 +127,7 @@ def test_an_answer_is_the_same_in_whatever_pieces_it_comes(given_) -> None:
     assert (line.is_idle(), server.closed) == (kept, not kept)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CUT).flatmap(split))
 def test_what_is_no_whole_answer_is_an_error(pieces) -> None:
     """It is never taken for one, and its connection is closed by whoever asked."""
@@ -205,6 +207,7 @@ def test_a_server_that_answers_before_it_has_read_all_is_heard() -> None:
     assert exchange(connection(Refusing([KEPT]))) == (200, b"ab")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["method", "target", "name", "value"]),
     st.sampled_from([b"\r\n", b"\n", b"\r", b"\0", b"x\r\nevil: 1", b" HTTP/1.1\r\nx: y"]),

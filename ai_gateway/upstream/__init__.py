@@ -1,9 +1,9 @@
 """Upstreams: the one package that speaks HTTP to model endpoints and proxied targets.
 
 A call goes through it top to bottom: ``request`` writes it, ``credentials`` adds the token,
-``exchange`` sends it through ``pool`` and ``wire`` (whose connections ``address`` checks, and which
-``cancel`` ends), ``inflate`` unpacks what comes, ``answer`` reads it whole or ``stream`` event by
-event (which ``sse`` takes apart), and ``errors`` says what went wrong.
+``exchange`` sends it through ``pool``, ``http11`` and ``wire`` (which ``cancel`` ends, and which
+connects where ``address`` lets it), ``inflate`` unpacks what comes, ``answer`` reads it whole or
+``stream`` event by event (which ``sse`` takes apart), and ``errors`` says what went wrong.
 """
 
 from __future__ import annotations

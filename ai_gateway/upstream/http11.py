@@ -169,6 +169,7 @@ class Answer:
         """End the exchange; the connection can serve again if all of the answer was read."""
         if not self._closed:
             self._closed = True
+            del self._parser  # which knows this object: a circle that only a collection would end
             self._connection.done(reusable=self._done and self._kept and not self._more)
 
     def _read(self) -> None:

@@ -365,7 +365,7 @@ def test_callers_who_leave_at_any_moment(
     with leaving() as leave, ThreadPoolExecutor(24) as threads:
         outcomes = Counter(threads.map(call, range(3000)))
     assert outcomes.keys() == {"left", "answered"}
-    assert outcomes["left"] > 50
+    assert outcomes["left"] > 10
     (transport,) = ways._transports._all()
     taken = [transport.pool._free.acquire(blocking=False) for _ in range(9)]
     assert taken == [True] * 8 + [False]

@@ -1,5 +1,6 @@
 """One HTTP/1.1 connection: what a server sends means one thing in whatever pieces, or fails."""
 
+import gc
 import ssl
 from collections.abc import Iterable
 
@@ -221,3 +222,16 @@ def test_no_request_hides_another(where, evil) -> None:
     with pytest.raises(httpcore.LocalProtocolError):
         connection(server).handle_request(request)
     assert server.sent == b""
+
+
+def test_an_exchange_leaves_nothing_to_collect() -> None:
+    """A hundred exchanges are freed as they end: a collector's work would hold up all threads."""
+    line = connection(Server([KEPT] * 100))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            exchange(line)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()

@@ -2,7 +2,9 @@
 
 ``declared`` says what an operator may write, ``failures`` tells one failure from another,
 ``retrying`` says when to try again, ``ordering`` which models to try, ``circuit`` which of them to
-leave alone, ``gate`` how many calls at once, ``balancer`` at which of a model's endpoints.
+leave alone, ``gate`` how many calls at once, ``balancer`` at which endpoint, ``aside``
+runs what no caller may feel, and ``gauges`` shows how all of them are. What is put together of them
+round each call is ``ai_gateway.answer.turns`` and ``tries``.
 """
 
 from ai_gateway.resilience.balancer import Balancer, Lease

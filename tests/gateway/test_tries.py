@@ -110,6 +110,26 @@ def test_readiness_warns_of_models_that_are_left_alone(start, simulator) -> None
     assert (reply.status_code, reply.json["models"]) == (200, "1 left alone after failures")
 
 
+def test_after_the_cooldown_a_call_probes_the_model(start, simulator) -> None:
+    """One that succeeds closes the circuit again; the metric tells each state."""
+    gateway = start(ROUTE, models="    breaker: {failures: 1, share: 0, cooldown: 300ms}\n")
+
+    def state() -> float | None:
+        labels = {"model": "model-a", "endpoint": ""}
+        registry = gateway.service.metrics.registry
+        return registry.get_sample_value("ai_gateway_circuit", labels)
+
+    simulator.faults["model-a"] = "status=500; times=2"
+    assert gateway.ask("x", model_name="model-a").status_code == 502
+    assert (gateway.ask("x", model_name="model-a").status_code, state()) == (503, 2)
+    time.sleep(0.35)
+    assert state() == 1
+    assert (gateway.ask("x", model_name="model-a").status_code, state()) == (502, 2)
+    time.sleep(0.35)
+    assert (gateway.ask("x", model_name="model-a").status_code, state()) == (200, 0)
+    assert simulator.counts["model-a"] == 3
+
+
 def test_a_fallback_that_nobody_defined_does_not_start(start) -> None:
     """The names of a fallback are checked like all others."""
     with pytest.raises(

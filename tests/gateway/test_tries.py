@@ -114,7 +114,7 @@ def test_after_the_cooldown_a_call_probes_the_model(start, simulator) -> None:
     """One that succeeds closes the circuit again; the metric tells each state."""
     gateway = start(ROUTE, models="    breaker: {failures: 1, share: 0, cooldown: 300ms}\n")
 
-    def state() -> float | None:
+    def state():
         labels = {"model": "model-a", "endpoint": ""}
         registry = gateway.service.metrics.registry
         return registry.get_sample_value("ai_gateway_circuit", labels)

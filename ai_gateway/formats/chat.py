@@ -98,13 +98,17 @@ def parts(content: object) -> Iterator[str]:
 
 
 def _arguments(message: Body) -> Iterator[str]:
-    calls = message.get("tool_calls")
-    functions = (
-        [call.get("function") for call in calls if isinstance(call, Mapping)] if calls else []
-    )
+    calls = listed(message, "tool_calls")
+    functions = [call.get("function") for call in calls if isinstance(call, Mapping)]
     for function in (*functions, message.get("function_call")):
         if isinstance(function, Mapping) and isinstance(function.get("arguments"), str):
             yield function["arguments"]
+
+
+def listed(found: Body, name: str) -> list[Any]:
+    """The list under ``name``; a server that sends something else there says nothing by it."""
+    value = found.get(name)
+    return value if isinstance(value, list) else []
 
 
 def read(body: Body) -> Reading:
@@ -166,12 +170,12 @@ class Reader:
         """One ``chat.completion.chunk``."""
         if isinstance(chunk.get("usage"), Mapping):
             self._usage = usage(chunk["usage"])
-        for choice in chunk.get("choices") or ():
+        for choice in listed(chunk, "choices"):
             if isinstance(choice, Mapping):
                 self._add(choice)
 
     def _add(self, choice: Body) -> None:
-        index, delta = choice.get("index", 0), choice.get("delta")
+        index, delta = count(choice, "index"), choice.get("delta")
         if isinstance(choice.get("finish_reason"), str):
             self._finish = self._finish or choice["finish_reason"]
         if not isinstance(delta, Mapping):
@@ -179,9 +183,9 @@ class Reader:
         for name in ("content", "refusal"):
             if isinstance(delta.get(name), str):
                 self._texts.setdefault((index, name), []).append(delta[name])
-        for call in delta.get("tool_calls") or ():
+        for call in listed(delta, "tool_calls"):
             for text in _arguments({"tool_calls": [call]}):
-                self._texts.setdefault((index, "tool", call.get("index", 0)), []).append(text)
+                self._texts.setdefault((index, "tool", count(call, "index")), []).append(text)
 
     def reading(self) -> Reading:
         """What was said so far."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
-from ai_gateway.formats.chat import usage
+from ai_gateway.formats.chat import count, listed, usage
 from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.engine import Text
 
@@ -67,11 +67,11 @@ class Reader:
         """One ``text_completion`` chunk."""
         if isinstance(chunk.get("usage"), Mapping):
             self._usage = usage(chunk["usage"])
-        for choice in chunk.get("choices") or ():
+        for choice in listed(chunk, "choices"):
             self._finish = self._finish or _named(choice, "finish_reason")
             text = _named(choice, "text")
             if text is not None:
-                self._texts.setdefault(choice.get("index", 0), []).append(text)
+                self._texts.setdefault(count(choice, "index"), []).append(text)
 
     def reading(self) -> Reading:
         """What was said so far."""

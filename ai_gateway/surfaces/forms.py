@@ -63,7 +63,8 @@ def _segments(event: Event) -> Iterator[tuple[multipart.MultipartSegment, bytes]
     kind, options = multipart.parse_options_header(event.headers.get("content-type", ""))
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise BadRequest("A form was expected: multipart/form-data, with its boundary.")
-    segment, data = None, b""
+    segment: Any = None
+    data = b""
     try:
         with multipart.PushMultipartParser(
             options["boundary"], len(event.body), max_segment_count=MAX_PARTS, strict=True
@@ -73,7 +74,7 @@ def _segments(event: Event) -> Iterator[tuple[multipart.MultipartSegment, bytes]
                     segment, data = part, b""
                 elif part is not None:
                     data += part
-                elif segment is not None:
+                else:
                     yield segment, data
     except multipart.ParserLimitReached as error:
         raise TooLarge(f"The form is larger than is read: {error}.") from None

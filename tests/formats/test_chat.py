@@ -1,12 +1,16 @@
 """What the messages of a chat say."""
 
+import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ai_gateway.errors import UpstreamError
+from ai_gateway.formats import chat, completions
 from ai_gateway.formats.chat import CHAT
+from ai_gateway.formats.completions import COMPLETIONS
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:x", "detail": "low"}}
 
@@ -81,3 +85,37 @@ def test_what_tools_say_is_of_their_stage() -> None:
 def test_no_message_breaks_the_reading(messages: list[Any]) -> None:
     """Whatever stands there, reading it is no error."""
     CHAT.texts({"messages": messages})
+
+
+SHAPES = st.recursive(
+    st.none() | st.integers(0, 3) | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                (
+                    *("choices", "delta", "message", "content", "tool_calls", "function"),
+                    *("index", "arguments", "text", "finish_reason", "usage", "refusal"),
+                )
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["choices", "usage"]), SHAPES))
+@example({"choices": [{"index": [], "text": "a", "delta": {"content": "a"}}]})
+@example({"choices": [{"delta": {"tool_calls": [{"index": {}, "function": {"arguments": "a"}}]}}]})
+@example({"choices": [{"delta": {"tool_calls": 1}, "message": {"tool_calls": 1}}]})
+@example({"choices": 1})
+def test_no_answer_breaks_the_reading(body: dict[str, Any]) -> None:
+    """Whatever a server sends, it is read or is the model's failure, whole and streamed."""
+    for form in (CHAT, COMPLETIONS):
+        with contextlib.suppress(UpstreamError):
+            form.read(body)
+    for reader in (chat.Reader(), completions.Reader()):
+        reader.add(body)
+        reader.reading()

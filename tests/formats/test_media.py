@@ -8,6 +8,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import File, Reading, Usage, audio, images
 from ai_gateway.formats.audio import SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from ai_gateway.formats.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
+from ai_gateway.formats.tokens import COUNT_TOKENS
 
 FILE = File("image", "secret.png", "image/png", b"abc").described()
 
@@ -73,6 +74,13 @@ def test_what_is_no_sound_is_an_error() -> None:
         SPEECH.read({})
     with pytest.raises(UpstreamError):
         TRANSCRIPTIONS.read({"text": None})
+    with pytest.raises(UpstreamError):
+        COUNT_TOKENS.read({"input_tokens": "many"})
+
+
+def test_bytes_say_nothing_unless_a_format_reads_them() -> None:
+    """What comes as bytes from an API of JSON is no text."""
+    assert SPEECH.plain(b"RIFF") == Reading()
 
 
 @given(

@@ -18,6 +18,7 @@ from typing import Any
 from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.embedding import Embedding
+from ai_gateway.answer.places import places
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.route import pinned
 from ai_gateway.answer.weights import UNJUDGED
@@ -52,8 +53,10 @@ def unanswered(_call: Call) -> Answer:
     raise NotImplementedError
 
 
+MODELS = {"m": Model(url="http://m/v1", model_id="m")}
 STAGE = Caching(
-    Manifest(models={"m": Model(url="http://m/v1", model_id="m")}),
+    Manifest(models=MODELS),
+    places(MODELS),
     ("manifest", "policies"),
     Caches.of(MEMORY, CLOCK),
     Embedding(unanswered, CLOCK, Random(1)),

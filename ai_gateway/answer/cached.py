@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from ai_gateway import strictjson
 from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.embedding import Embedding
+from ai_gateway.answer.places import Places
 from ai_gateway.answer.record import Decision, digest
 from ai_gateway.answer.streamed import Held
 from ai_gateway.cache.caches import Caches
@@ -53,6 +54,7 @@ class Caching:
     """Looks up and keeps answers by the rules of one bundle, whose hashes are ``rules``."""
 
     manifest: Manifest
+    places: Mapping[str, Places]
     rules: tuple[str, ...]
     caches: Caches
     embedding: Embedding
@@ -72,8 +74,9 @@ class Caching:
         return found or self._kept(fresh(), call, slot, decision)
 
     def _scope(self, call: Call) -> Scope:
-        event, route, models = call.event, call.event.route, self.manifest.models
-        able = [call.model] if call.model in models else self.manifest.candidates(route)
+        event, route = call.event, call.event.route
+        named = call.model if call.model in self.places else None
+        able = [named] if named else self.manifest.candidates(route)
         guardrails = ("all",) if route.guardrails is None else ("these", *route.guardrails)
         passed_on = (f"{name}: {event.headers.get(name)}" for name in call.format.headers)
         return Scope(
@@ -81,7 +84,9 @@ class Caching:
             route=route.name,
             # An endpoint may change under its name, by a variable, while the file stays as it is.
             models=tuple(
-                f"{name} {models[name].model_id} {models[name].url}" for name in able if name
+                f"{name} {place.model.model_id} {place.model.url}"
+                for name in able
+                for place in self.places[name]
             ),
             format=call.format.name,
             rules=(*self.rules, call.model or "auto", *guardrails, *passed_on),

@@ -72,6 +72,7 @@ class Gateway:
         self._forward = forward
         self._caching = Caching(
             manifest,
+            there,
             rules=(manifest_hash, policies.digest),
             caches=caches,
             embedding=Embedding(self.answer, clock, random),

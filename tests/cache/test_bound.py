@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.embedding import _numbers
+from ai_gateway.answer.places import places
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.route import pinned
 from ai_gateway.answer.streamed import Held
@@ -461,7 +462,15 @@ MANIFEST = Manifest(models={"m": Model(url="http://m/v1", model_id="m")})
 
 def caching(clock, **declared):
     """The stage alone, and a way to ask it: whether a model was asked."""
-    stage = Caching(MANIFEST, ("a", "b"), Caches.of("memory://", clock), None, Metrics(), clock)
+    stage = Caching(
+        MANIFEST,
+        places(MANIFEST.models),
+        ("a", "b"),
+        Caches.of("memory://", clock),
+        None,
+        Metrics(),
+        clock,
+    )
     route = Route(path="/r", name="r", cache=Cache(**declared))
 
     def asked(

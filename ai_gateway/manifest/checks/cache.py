@@ -1,4 +1,4 @@
-"""A cache has what it needs, and nothing that it would ignore."""
+"""A cache that goes by meaning has a model for it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from ai_gateway.manifest.model import Manifest, Route
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every route that declares one."""
     for index, route in enumerate(manifest.routes):
-        if route.cache is None:
-            continue
-        at: Location = ("routes", index, "cache")
-        if route.target:
-            yield Finding(at, "cache and a target", "one of them: a target's answers are not kept")
-        if route.cache.semantic:
-            place = (*at, "semantic", "model")
-            yield from _semantic(place, route.cache.semantic, route, manifest, around)
+        if route.cache and route.cache.semantic:
+            at: Location = ("routes", index, "cache", "semantic", "model")
+            yield from _semantic(at, route.cache.semantic, route, manifest, around)
 
 
 def _semantic(

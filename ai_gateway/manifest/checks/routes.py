@@ -12,7 +12,7 @@ from ai_gateway.manifest.functions import PROXY, UnknownFunction, resolve
 from ai_gateway.manifest.model import Manifest, Route, Security
 
 #: What says how models are asked, which a target is none of.
-_OF_MODELS = frozenset({"routing", "retries", "fallback", "canary", "shadow"})
+_OF_MODELS = frozenset({"cache", "routing", "retries", "fallback", "canary", "shadow"})
 _PARAMETER = re.compile(r"\{\w+\}")
 
 

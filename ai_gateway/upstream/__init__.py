@@ -54,7 +54,7 @@ class Reply:
     """A model's answer; times in milliseconds since the call began, the wait for a connection too.
 
     ``body`` is the JSON object that came, or the bytes of another type below ``/audio/``;
-    ``headers`` are as the upstream sent them, their names looked up in any case; ``request_id`` is
+    ``headers`` are as the upstream sent them, their names in lower case; ``request_id`` is
     the upstream's own.
     """
 

@@ -51,8 +51,7 @@ class Incoming:
         self.call = call
         self.first_byte_ms = (clock.monotonic() - call.started) * 1000
         self.status = response.status_code
-        response.headers.encoding = "latin-1"  # as bytes are told on, whatever they mean
-        self.headers: Mapping[str, str] = response.headers
+        self.headers = _fields(response.headers.raw)
         self._clock = clock
         self._response = response
 
@@ -84,6 +83,15 @@ class Incoming:
     def close(self) -> None:
         """End the exchange; its connection is kept if the body was read to its end."""
         self._response.close()
+
+
+def _fields(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by their names in lower case; bytes are told on as they are, whatever they mean."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def sent(endpoint: Endpoint, call: Call, token: str | None, clock: Clock) -> Incoming:

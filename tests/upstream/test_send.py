@@ -39,7 +39,7 @@ def test_paths(send: Any, upstream: FakeUpstream, path: str) -> None:
     found = send(path, {"model": "mine", "input": ["a"], "stream": True, "top_k": 1})
     assert (found.status, found.body, found.request_id) == (200, VECTOR, "r1")
     assert 0 < found.first_byte_ms <= found.latency_ms
-    assert found.headers["Content-Type"] == "application/json"
+    assert found.headers["content-type"] == "application/json"
     (got,) = upstream.requests
     assert got.target == f"/v1{path}"
     assert got.json() == {"model": "meta/llama", "input": ["a"], "top_k": 1}

@@ -22,7 +22,7 @@ def test_an_answer_is_read(ask: Any, upstream: Any) -> None:
     assert (found.status, found.body) == (200, completion())
     assert 0 < found.first_byte_ms <= found.latency_ms
     assert not found.simulated
-    assert found.headers["Content-Type"] == "application/json"
+    assert found.headers["content-type"] == "application/json"
 
 
 def test_a_request_is_written(ask: Any, upstream: Any) -> None:

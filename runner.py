@@ -73,7 +73,7 @@ def serve(options: argparse.Namespace) -> int:
     served = hosting.ServerOptions(
         host=options.host,
         port=settings.port if options.port is None else options.port,
-        max_body=lambda: service.current.max_body,
+        max_body=lambda path: service.current.max_body(path),  # noqa: PLW0108 - reloads change it
         control=options.control,
     )
     if options.workers > 1 and options.control is None:

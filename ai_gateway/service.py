@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
@@ -20,6 +21,7 @@ from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
 from ai_gateway.cost.prices import Library
 from ai_gateway.manifest.load import Bundle, BundleState
+from ai_gateway.manifest.model import Route
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
 from ai_gateway.resilience.aside import Aside
@@ -38,11 +40,12 @@ class Snapshot:
     context: Context
     gateway: Gateway
     identity: Identity
+    #: Bytes that a body may have, by path; the largest of all where the path has parameters.
+    bodies: Mapping[str, int]
 
-    @property
-    def max_body(self) -> int:
-        """Bytes that the largest body may have, whatever its route."""
-        return max(route.max_body for route in self.bundle.manifest.routes)
+    def max_body(self, path: str) -> int:
+        """Bytes that a body on ``path`` may have, whoever sends it."""
+        return self.bodies.get(path) or self.bodies[""]
 
 
 @dataclass(slots=True)
@@ -120,7 +123,7 @@ class Service:
             progress=self.progress,
         )
         identity = Identity.of(self.settings, loopback=self.loopback)
-        return Snapshot(bundle, context, gateway, identity)
+        return Snapshot(bundle, context, gateway, identity, _bodies(bundle.manifest.routes))
 
     def forget(self, bundle: Bundle) -> None:
         """Let go of what is known of models that ``bundle`` has no more."""
@@ -133,3 +136,12 @@ class Service:
         self.upstreams.close()
         self.caches.close()
         self.records.close()
+
+
+def _bodies(routes: Iterable[Route]) -> dict[str, int]:
+    """Bytes by path, several routes of which may have different methods; "" is any other path."""
+    found: dict[str, int] = {}
+    for route in routes:
+        for path in (route.path, ""):
+            found[path] = max(found.get(path, 0), route.max_body)
+    return found

@@ -79,7 +79,7 @@ class Bridge:
     async def _body(self, scope: Scope, arrival: Arrival, receive: Receive) -> bytes:
         """The whole body; raises BadRequest, TooLarge, BodyTimeout or _Left."""
         length, chunked = _framing(scope)
-        most = self._options.max_body()
+        most = self._options.max_body(scope["path"])
         if length > most:
             raise _too_large(most)
         if not length and not chunked:

@@ -21,9 +21,9 @@ class ServerOptions:
     light_paths: frozenset[str] = frozenset({"/ping", "/healthz", "/readyz", "/metrics"})
     #: Seconds from the end of the headers to the end of the body.
     body_seconds: float = 30.0
-    #: Bytes, asked of each request since a reload may change it: the largest of the routes' own
-    #: limits, which the application checks.
-    max_body: Callable[[], int] = lambda: 10_000_000
+    #: Bytes by path, asked of each request since a reload may change it; the application checks
+    #: the route's own limit once more.
+    max_body: Callable[[str], int] = lambda _path: 10_000_000
     #: Seconds from a connection's start, or a request's first byte, to the end of its headers.
     header_seconds: float = 10.0
     max_header_bytes: int = 65_536

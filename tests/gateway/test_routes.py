@@ -124,3 +124,12 @@ def test_a_stream_of_chunks_is_passed_on(start) -> None:
         b"ab",
         "text/plain",
     )
+
+
+def test_a_body_is_bounded_by_its_path_before_it_is_read(start) -> None:
+    """A route that takes large bodies opens no other to them; a path with parameters may be it."""
+    more = PING.replace("path: /ping", "path: /large") + ", max_body: 30000000}\n"
+    both = PING.replace("methods: [GET]", "methods: [POST], name: b") + ", max_body: 20}\n"
+    snapshot = start(PING + ", max_body: 10}\n" + more + both).snapshot
+    bodies = {path: snapshot.max_body(path) for path in ("/ping", "/large", "/v2/models/a/infer")}
+    assert bodies == {"/ping": 20, "/large": 30_000_000, "/v2/models/a/infer": 30_000_000}

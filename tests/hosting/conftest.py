@@ -125,7 +125,7 @@ def echo() -> Iterator[Running]:
     """A server whose application says what it was asked."""
     with running(
         _echo,
-        max_body=lambda: 1000,
+        max_body=lambda _path: 1000,
         body_seconds=0.5,
         header_seconds=0.5,
         max_header_bytes=4096,
@@ -138,7 +138,7 @@ def echo() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def noisy() -> Iterator[Running]:
     """A server whose refusals nobody looks at."""
-    with running(_echo, max_body=lambda: 1000) as server:
+    with running(_echo, max_body=lambda _path: 1000) as server:
         yield server
 
 

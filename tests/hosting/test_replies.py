@@ -230,6 +230,19 @@ def test_chunks_come_as_they_are_made() -> None:
             assert (b"event 1\n" in rest, b"event 2\n" in rest) == (True, True)
 
 
+def test_a_stream_keeps_its_connection() -> None:
+    """A stream is chunked and never said to be the connection's last: Node's fetch trips on it."""
+    app = App()
+    app.release.set()
+    with running(app) as server, server.connect() as caller:
+        for _ in range(2):
+            caller.sendall(head("GET", "/events"))
+            answer = read(caller)
+            assert answer.headers["transfer-encoding"] == "chunked"
+            assert "connection" not in answer.headers
+            assert answer.body.endswith(b"event 2\n")
+
+
 def test_leaving_closes_a_stream_at_once() -> None:
     """When the caller of a stream leaves, its generator is closed within moments."""
     app = App()

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 
@@ -246,3 +247,64 @@ def test_many_callers_never_exceed_the_limit(start, simulator) -> None:
     assert set(statuses) <= {200, 503}
     assert statuses.count(200) == simulator.counts["model-a"]
     assert (most, busy(gateway)) == (3, 0)
+
+
+FAULTS = (
+    "",
+    "latency=0.05",
+    "status=500",
+    "status=503-text",
+    "status=401",
+    "cut=mid-body",
+    "cut=after-headers",
+    "late-error",
+    "chunk-delay=0.02",
+)
+
+
+def test_whatever_happens_no_place_is_kept(start, simulator) -> None:
+    """Failures, retries, fallbacks, streams and leaving callers: in the end all is as before."""
+    routes = ROUTE.format(policies="").replace(
+        "    guardrails: []\n",
+        "    guardrails: []\n    timeout: 2s\n    retries: {backoff: 5ms, attempts: 3}\n"
+        "    fallback: {models: model-b}\n    shadow: {model: model-b, share: 0.3}\n",
+    )
+    models = """\
+    concurrency: {limit: 2, queue: 3, wait: 200ms}
+    breaker: {failures: 5, cooldown: 100ms}
+    cold_start: {every: 10ms, at_most: 100ms}
+    endpoints: [{url: "${MODEL_B_URL}", model_id: "${MODEL_B_ID}"}]
+"""
+    gateway = start(routes, models=models)
+
+    def call(number: int):
+        random = Random(number)
+        for name in ("model-a", "model-b"):
+            simulator.faults[name] = random.choice(FAULTS)
+        arrival = Arrival()
+        leaving = threading.Timer(random.uniform(0, 0.2), arrival.leave)
+        if random.random() < 0.4:
+            leaving.start()
+        reply = gateway.client.application.test_client().post(
+            "/v1/chat/completions",
+            json={**STREAM, "stream": random.random() < 0.6},
+            headers=gateway.headers,
+            environ_overrides={"gateway.disconnected": arrival},
+        )
+        for _ in zip(reply.response, range(random.randrange(20)), strict=False):
+            pass
+        reply.close()
+        leaving.cancel()
+        return reply.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(call, range(150)))
+    until(lambda: not gateway.service.aside.running)
+    assert {200, 499} < statuses <= {200, 499, 502, 503, 504}
+    turns = gateway.service.tries.turns
+    assert [(gate.busy, gate.queued) for _, gate in turns.gates] == [(0, 0)]
+    assert set(turns.balancer.flying().values()) == {0}
+    assert len({row["request_id"] for row in gateway.rows()}) == len(gateway.rows())
+    answered = [row for row in gateway.rows() if row["surface"] == "chat"]
+    assert len(answered) == 150
+    assert all(row["overhead_ms"] >= 0 for row in answered)

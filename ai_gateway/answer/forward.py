@@ -160,13 +160,13 @@ class Forward:
         ended: Ended,
     ) -> None:
         """A stream is over: by itself, by a failure, or because the caller left."""
+        turn.end(error)
         self._said(call, reading, turn.place, decision, broken=error is not None)
         attempt = decision.attempts[-1]
         attempt.latency_ms = (self.clock.monotonic() - attempt.started) * 1000
         if error:
             attempt.error = decision.error = error.code
             decision.status = error.status
-        turn.end(error)
         ended(decision)
 
     def _said(

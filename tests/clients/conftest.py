@@ -40,11 +40,10 @@ CROSSED_MODELS = {
     "media": "media",
     "anthropic": "crossed",
 }
-#: It has no Responses API, completions, choices, log probabilities and ``[DONE]``. The AI SDK asks
-#: half of its questions as Responses.
+#: It has no completions, choices, log probabilities and ``[DONE]``.
 UNCROSSED = re.compile(
-    r"test_(responses|responses_that_fail|completions|logprobs|embeddings|media|pictures\w+)\[crossed"
-    r"|test_traps\[crossed-no-done|\[crossed-(ai_sdk|openai-(responses|completions|embeddings|media))"
+    r"test_(completions|logprobs|embeddings|media|pictures\w+)\[crossed"
+    r"|test_traps\[crossed-no-done|\[crossed-openai-(completions|embeddings|media)"
 )
 GATEWAY_MODELS = {
     "text": "model-a",

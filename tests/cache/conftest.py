@@ -1,4 +1,4 @@
-"""A real Redis."""
+"""A real Redis, and a gateway with every surface behind a cache."""
 
 import shutil
 import socket
@@ -6,6 +6,8 @@ import subprocess
 import time
 
 import pytest
+
+from tests.cache.asking import MODELS, ROUTES
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +33,21 @@ def redis_url():
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
     server.wait()
+
+
+@pytest.fixture
+def begin(start, simulator):
+    """Starts a gateway with every surface behind a cache."""
+
+    def run(routes=ROUTES, policies=None, **changed):
+        base = f"{simulator.url}/namespaces/serving-default/endpoints/embedder/v1"
+        urls = {"EMBEDDER_URL": base, "ANTHROPIC_URL": f"{simulator.url}/anthropic/v1"}
+        return start(routes, policies=policies, models=MODELS, **urls, **changed)
+
+    return run
+
+
+@pytest.fixture
+def gateway(begin):
+    """In memory, without policies."""
+    return begin()

@@ -7,6 +7,7 @@ gateway's credentials is not (a 401 would look like the caller's own key).
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import ssl
@@ -69,11 +70,19 @@ _NAMED = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-#: What upstreams call their own number of a request: OpenAI, Anthropic, Azure, NVIDIA, AWS.
-_IDS = ("x-request-id", "request-id", "apim-request-id", "nvcf-reqid", "x-amzn-requestid")
+#: What they call their own number of a request: OpenAI, Anthropic, Azure, NVIDIA, AWS, Mistral.
+_IDS = (
+    "x-request-id",
+    "request-id",
+    "apim-request-id",
+    "nvcf-reqid",
+    "x-amzn-requestid",
+    "mistral-correlation-id",
+)
 _ID = re.compile(r"[\w.:/+=@-]{1,200}", re.ASCII)
 _MILLISECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
-_RETRY_AFTER = re.compile(r"\d{1,9}|[A-Z][a-z]{2}, [\w :]{10,40} GMT")
+_RETRY_INFO = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
+_RETRY_AFTER = re.compile(r"\d{1,9}(\.\d{1,9})?|[A-Z][a-z]{2}, [\w :]{10,40} GMT")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _FAILURE = re.compile(r"[45]\d\d", re.ASCII)
 _HTML = re.compile(r"\s*(<!doctype|<html|<head|<body)", re.IGNORECASE)
@@ -95,7 +104,7 @@ def refusal(
     if status in _CREDENTIALS:
         message = f"{who} refused the gateway's credentials ({status})."
         return UpstreamDenied(message, headers=told)
-    wait = retry_after(headers) | told
+    wait = (retry_after(headers) or _delay(body)) | told
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         message = f"{who} takes no more requests for now.{quoted}"
         return UpstreamRateLimited(message, headers=wait)
@@ -123,11 +132,20 @@ def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> Upst
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
     """The upstream's ``Retry-After`` (RFC 9110, 10.2.3) and OpenAI's own in milliseconds.
 
-    A value that is none is left out.
+    A value that is none is left out, and a fraction of a second made a whole one.
     """
     forms = {"retry-after": _RETRY_AFTER, "retry-after-ms": _MILLISECONDS}
     given = {name: headers.get(name, "").strip() for name in forms}
-    return {name: value for name, value in given.items() if forms[name].fullmatch(value)}
+    found = {name: value for name, value in given.items() if forms[name].fullmatch(value)}
+    if "." in found.get("retry-after", ""):
+        found["retry-after"] = str(math.ceil(float(found["retry-after"])))
+    return found
+
+
+def _delay(body: bytes) -> dict[str, str]:
+    """The wait that Google names in the body: google.rpc.RetryInfo, ``"retryDelay": "38.5s"``."""
+    found = _RETRY_INFO.search(body, 0, _READ)
+    return {"retry-after": str(math.ceil(float(found[1])))} if found else {}
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -417,6 +417,7 @@ PROVIDERS = (
             {"mistral-correlation-id": "c-1"},
         ),
         (422, "upstream_refused", "Extra inputs are not permitted"),
+        {"x-upstream-request-id": "c-1"},
         asks_usage=False,
     ),
     Provider(

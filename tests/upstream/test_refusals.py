@@ -78,6 +78,7 @@ def test_refused_credentials_are_the_gateways(ask: Any, upstream: Any, status: i
             {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
             {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
         ),
+        ({"retry-after": "7.66"}, {"retry-after": "8"}),
         ({"retry-after": "soon <script>"}, {}),
         ({}, {}),
     ],

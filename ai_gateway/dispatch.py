@@ -109,11 +109,8 @@ def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:
 
 
 def _count(event: Event, response: Response, snapshot: Snapshot) -> None:
-    context = snapshot.context
-    context.metrics.requests.labels(event.route.name, str(response.status)).inc()
-    context.metrics.seconds.labels(event.route.name).observe(
-        context.clock.monotonic() - event.started
-    )
+    seconds = snapshot.context.clock.monotonic() - event.started
+    snapshot.context.metrics.answered(event.route.name, response.status, seconds)
 
 
 def render(reply: Reply, silence: float) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -68,6 +70,17 @@ class Metrics:
             registry=self.registry,
         )
         self.bundle_current.set(1)
+        # To find a metric by its labels takes a lock and costs more than to count.
+        self._of = lru_cache(maxsize=10_000)(self._found)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request of ``route`` was answered after ``seconds``."""
+        requests, times = self._of(route, status)
+        requests.inc()
+        times.observe(seconds)
+
+    def _found(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self.requests.labels(route, str(status)), self.seconds.labels(route)
 
     def expose(self) -> bytes:
         """All of it in Prometheus' text format."""

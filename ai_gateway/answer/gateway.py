@@ -92,7 +92,8 @@ class Gateway:
             if call.event.route.target:
                 return self._relay.answer(decision)
             self._guard.enforce(call.format.texts(call.body), decision)
-            self._guard.enforce(call.format.definitions(call.body), decision)
+            if self._guard.reads("input", call.event.route):
+                self._guard.enforce(call.format.definitions(call.body), decision)
             decision.request = call.body
             if call.event.route.cache is None:
                 return self._fresh(call, decision)
@@ -116,7 +117,7 @@ class Gateway:
     def _stream(self, call: Call, choice: Choice, decision: Decision) -> Answer:
         answer = self._forward.stream(call, choice, decision, self._ended)
         decision.streamed = True
-        if answer.chunks and self._guard.reads_output(call.event.route):
+        if answer.chunks and self._guard.reads("output", call.event.route):
             return replace(answer, chunks=self._held(answer.chunks, decision))
         return answer
 

@@ -29,9 +29,9 @@ class Guard:
             decision.selection = decision.selection or "guardrail"
             raise
 
-    def reads_output(self, route: Route) -> bool:
-        """Whether a policy of ``route`` looks at answers, so that a stream is held back."""
-        return self.policies.guards("output", route.guardrails)
+    def reads(self, stage: str, route: Route) -> bool:
+        """Whether a policy of ``route`` looks at texts of ``stage``."""
+        return self.policies.guards(stage, route.guardrails)
 
 
 def strings(value: object) -> Iterator[str]:

@@ -69,7 +69,7 @@ class Vocabulary:
     def apart(self, words: list[str]) -> Iterator[Edit]:
         """Words that were taken apart, the longest that can be put together at each place."""
         parts, free = self._parts, 0
-        for at in [i for i, (a, b) in enumerate(pairwise(words)) if a + b in parts]:
+        for at in [i for i, (a, b) in enumerate(pairwise(words)) if a in parts and a + b in parts]:
             if at >= free and (found := self._join(words, at)):
                 yield found
                 free = found[1]

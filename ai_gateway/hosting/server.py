@@ -90,6 +90,7 @@ class Server(uvicorn.Server):
         listener = listen(self._options)
         self._url = url(listener)
         sys.setswitchinterval(SWITCH_INTERVAL)
+        wake_patiently()
         allow_many_files()
         loop = uvloop.new_event_loop()
         try:
@@ -167,6 +168,16 @@ def url(listener: socket.socket) -> str:
     """Where a listening socket answers."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def wake_patiently() -> None:
+    """Let a thread that wakes wait for the one that runs, here and in threads started from here.
+
+    The scheduler would let it run at once, only to find that the other one holds the interpreter's
+    lock. Linux alone has a policy for that; where it is not allowed all goes on as it was.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def allow_many_files() -> None:

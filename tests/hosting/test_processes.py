@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from ai_gateway.hosting import ServerOptions, serve, supervise
-from ai_gateway.hosting.server import allow_many_files
+from ai_gateway.hosting.server import allow_many_files, wake_patiently
 from ai_gateway.settings import Settings
 from tests.hosting.conftest import running, wait_until
 
@@ -264,3 +264,20 @@ def test_many_files_are_allowed() -> None:
         allow_many_files()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux alone has this policy")
+def test_threads_of_the_server_wake_patiently() -> None:
+    """The thread that asks for it, and every thread that is started from it."""
+    found = []
+
+    def serve() -> None:
+        wake_patiently()
+        inner = threading.Thread(target=lambda: found.append(os.sched_getscheduler(0)))
+        inner.start()
+        inner.join()
+
+    outer = threading.Thread(target=serve)
+    outer.start()
+    outer.join()
+    assert found == [os.SCHED_BATCH]

@@ -74,8 +74,10 @@ def build(parameters: Parameters) -> Matcher:
     reach += max((adjustment.window for adjustment in parameters.adjust), default=0) + _MARGIN
 
     def find(text: Normalised) -> Iterator[Finding]:
-        found: dict[str, _Found] = {}
         words = text.words
+        if anchors.isdisjoint(words):
+            return
+        found: dict[str, _Found] = {}
         for start, stop in _regions([i for i, w in enumerate(words) if w in anchors], reach):
             for rule, score, first, last in _search(parameters, lexicon, words[start:stop]):
                 if rule not in found or score > found[rule][0]:

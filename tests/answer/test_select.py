@@ -12,7 +12,7 @@ from ai_gateway.answer.record import Decision
 from ai_gateway.answer.select import Selection
 from ai_gateway.answer.weights import Publication
 from ai_gateway.contract import Event
-from ai_gateway.errors import BadRequest
+from ai_gateway.errors import BadRequest, UnknownModel
 from ai_gateway.formats import Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.completions import COMPLETIONS
@@ -68,6 +68,12 @@ def test_where_no_model_can_be_told_the_caller_learns_why() -> None:
     assert caught.value.param == "seed"
     with pytest.raises(BadRequest, match="completions"):
         choice(selection(b="anthropic"), call({"prompt": "a"}, COMPLETIONS))
+
+
+def test_a_route_without_models_says_so() -> None:
+    """Where the bundle has no model for a route, the caller learns it."""
+    with pytest.raises(UnknownModel, match="No model is defined"):
+        choice(selection(), call({"messages": MESSAGES}))
 
 
 def test_a_request_is_translated_once() -> None:

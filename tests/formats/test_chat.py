@@ -110,6 +110,7 @@ SHAPES = st.recursive(
 @example({"choices": [{"index": [], "text": "a", "delta": {"content": "a"}}]})
 @example({"choices": [{"delta": {"tool_calls": [{"index": {}, "function": {"arguments": "a"}}]}}]})
 @example({"choices": [{"delta": {"tool_calls": 1}, "message": {"tool_calls": 1}}]})
+@example({"choices": [{"message": {"content": 5}}]})
 @example({"choices": 1})
 def test_no_answer_breaks_the_reading(body: dict[str, Any]) -> None:
     """Whatever a server sends, it is read or is the model's failure, whole and streamed."""

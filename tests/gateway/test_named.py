@@ -12,6 +12,10 @@ ROUTES = """
     methods: [GET]
     function: functions.v1.models:handle
     auth: api-key
+  - path: /v1/models/{name}
+    methods: [GET]
+    function: functions.v1.model:handle
+    auth: api-key
   - path: /cheap
     function: functions.v1.chat_completions:handle
     auth: api-key
@@ -85,4 +89,10 @@ def test_models_lists_what_can_be_named(gateway) -> None:
     """``auto``, the models but the judge's, and the routes that the caller may call."""
     found = gateway.client.get("/v1/models", headers=gateway.headers).json["data"]
     names = [entry["id"] for entry in found]
+    for entry in found:
+        one = gateway.client.get(f"/v1/models/{entry['id']}", headers=gateway.headers)
+        assert one.json == entry
+    for name in ("judge", "closed", "nobody"):
+        reply = gateway.client.get(f"/v1/models/{name}", headers=gateway.headers)
+        assert (reply.status_code, reply.json["error"]["code"]) == (404, "model_not_found")
     assert names == ["auto", "model-a", "model-b", "v1-chat-completions", "cheap"]

@@ -54,21 +54,17 @@ class Run:
 
     def matrix(self) -> Iterator[Row]:
         """CPU time and speed of each, the best of several rounds: other work only adds."""
-        for name, make in self._chosen(_all()).items():
-            with self.started(make, source.INSTANT) as (root, subject):
-                found = [
-                    load.measure(root, subject.asked, 32, self._options.seconds)
-                    for _ in range(self._options.rounds)
-                ]
+        seconds, rounds = self._options.seconds, range(self._options.rounds)
+        for name, root, subject in self._each(_all(), source.INSTANT):
+            found = [load.measure(root, subject.asked, 32, seconds) for _ in rounds]
             best = min(found, key=lambda figures: figures.cpu)
             yield Row("matrix", name, best, errors=sum(figures.errors for figures in found))
 
     def inflight(self) -> Iterator[Row]:
         """Many requests that wait for a slow upstream."""
         for count in (1000, 2000):
-            for name, make in self._chosen(_ours() | _rivals("portkey", "firstpass")).items():
-                with self.started(make, source.SLOW) as (root, subject):
-                    found = load.measure(root, subject.asked, count, 2 * self._options.seconds)
+            for name, root, subject in self._each(_few(), source.SLOW):
+                found = load.measure(root, subject.asked, count, 2 * self._options.seconds)
                 yield Row(f"{count:,} in flight", name, found, errors=found.errors)
 
     def streams(self) -> Iterator[Row]:
@@ -76,28 +72,34 @@ class Run:
         cases = [("50 streams", source.STREAM, 50, 3), ("500 streams", source.STREAM, 500, 3)]
         cases += [("16 streams, no pause", source.QUICK_STREAM, 16, 20)]
         for label, upstream, count, rounds in cases:
-            for name, make in self._chosen(_ours() | _rivals("portkey", "firstpass")).items():
-                with self.started(make, upstream) as (root, subject):
-                    found = streams.measure(root, subject.streamed(), count, rounds)
+            for name, root, subject in self._each(_few(), upstream):
+                found = streams.measure(root, subject.streamed(), count, rounds)
                 yield Row(label, name, found, errors=found.errors)
 
     def memory(self) -> Iterator[Row]:
         """What is resident after the first requests, and after very many."""
-        for name, make in self._chosen(_ours()).items():
-            with self.started(make, source.INSTANT) as (root, subject):
-                for wanted in (10_000, self._options.requests):
-                    found = self._until(root, subject, wanted)
-                    yield Row(f"after {wanted:,} requests", name, found, errors=found.errors)
+        for name, root, subject in self._each(_ours(), source.INSTANT):
+            for wanted in (10_000, self._options.requests):
+                found = self._until(root, subject, wanted)
+                yield Row(f"after {wanted:,} requests", name, found, errors=found.errors)
+
+    def _each(self, makes: dict[str, Make], upstream: str) -> Iterator[tuple[str, int, Subject]]:
+        """Each subject while it runs; one that does not start is told and left out."""
+        only = self._options.only
+        for name, make in makes.items():
+            if only and name not in only:
+                continue
+            try:
+                with self.started(make, upstream) as (root, subject):
+                    yield name, root, subject
+            except RuntimeError as error:
+                print(error, flush=True)
 
     def _until(self, root: int, subject: Subject, wanted: int) -> load.Figures:
         """Load for at least ``wanted`` requests."""
         found = load.measure(root, subject.asked, 32, 3)
         seconds = max(1.0, wanted / found.rate - 5)
         return load.measure(root, subject.asked, 32, seconds) if seconds > 1 else found
-
-    def _chosen(self, makes: dict[str, Make]) -> dict[str, Make]:
-        only = self._options.only
-        return {name: make for name, make in makes.items() if not only or name in only}
 
 
 def _ours(names: tuple[str, ...] = ("bare", "all")) -> dict[str, Make]:
@@ -113,6 +115,10 @@ def _rivals(*names: str) -> dict[str, Make]:
 
     places = {name: rivals.installed(name) for name in names}
     return {name: of(name, place) for name, place in places.items() if place}
+
+
+def _few() -> dict[str, Make]:
+    return _ours() | _rivals("portkey", "firstpass")
 
 
 def _all() -> dict[str, Make]:

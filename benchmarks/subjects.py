@@ -50,6 +50,7 @@ VARIANTS: Mapping[str, Variant] = {
     "key": Variant({**BARE, **_KEYED}),
     "limits": Variant({**BARE, **_LIMITED}),
     "guardrails": Variant({**BARE, "guardrails": None}),
+    "cache hit": Variant({**BARE, "cache": {"ttl": "1h", "always": True}}),
     "record": Variant({**BARE, **_RECORDED}),
     "routing": Variant(BARE, model="auto"),
     "all": Variant({**BARE, **_KEYED, **_LIMITED, **_RECORDED, "guardrails": None}, model="auto"),

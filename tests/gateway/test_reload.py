@@ -32,9 +32,11 @@ def reloader(gateway):
 
 
 def write(gateway, old, new) -> None:
-    """Change the bundle's routes.yaml."""
+    """Change the bundle's routes.yaml, all at once: a half-written file is a bundle too."""
     path = gateway.service.settings.bundle / "routes.yaml"
-    path.write_text(path.read_text().replace(old, new))
+    changed = path.with_suffix(".new")
+    changed.write_text(path.read_text().replace(old, new))
+    changed.replace(path)
 
 
 def until(condition) -> None:

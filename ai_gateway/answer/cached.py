@@ -32,7 +32,6 @@ from ai_gateway.manifest.model import Manifest
 from ai_gateway.metrics import Metrics
 
 HEADER: Final = "x-gateway-cache"
-_AUTO: Final = (None, "", "auto")
 
 #: Lets a call through to a model, and guards the answer.
 Fresh = Callable[[], Answer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ai_gateway.answer.pieces import Pieces
 from ai_gateway.contract import Event
@@ -12,6 +12,9 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.formats import File, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.translate.table import Spoken, spoken
+
+#: What a caller sends as ``model`` who leaves the choice to the routing.
+AUTO: Final = (None, "", "auto")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from ai_gateway.access.identity import permits
 from ai_gateway.access.limits import Limits
-from ai_gateway.answer.call import Call
+from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.errors import Forbidden
 from ai_gateway.manifest.model import Manifest, Privacy, Route
 
@@ -37,7 +37,7 @@ class Naming:
         Raises Forbidden or RateLimited, as calling the named route itself would.
         """
         name, called = call.model, call.event.route
-        if not name or name in self.manifest.models:
+        if name in AUTO or name in self.manifest.models:
             return call
         route = self.manifest.nameable(name)
         if route is None:

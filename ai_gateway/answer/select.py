@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from ai_gateway.answer.call import Call
+from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.answer.record import MAX_NAME, Decision
 from ai_gateway.answer.route import SEEDS, Candidate, Choice, choose, pinned
 from ai_gateway.answer.weights import Weights
 from ai_gateway.errors import BadRequest, UnknownModel
 from ai_gateway.manifest.model import Manifest, Route
-
-_AUTO = (None, "", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Selection:
         models = self.manifest.candidates(route)
         published = self.weights.current
         decision.weights_id = published.id
-        if call.model not in _AUTO and not call.routed:
+        if call.model not in AUTO and not call.routed:
             return pinned(_known(call.model, models, route), published.score(call.model))
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")

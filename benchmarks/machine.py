@@ -111,9 +111,10 @@ def usage(root: int) -> Usage:
 
 
 def described() -> str:
-    """The machine in a line."""
+    """The machine in a line, and how busy it is with other work."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = next((line for line in info.splitlines() if line.startswith("model name")), ":")
     memory = os.sysconf("SC_PHYS_PAGES") * _PAGE / 2**30
     release = os.uname().release
-    return f"{os.cpu_count()} x {model.split(':')[1].strip()}, {memory:.0f} GiB, Linux {release}"
+    parts = [f"{os.cpu_count()} x {model.split(':')[1].strip()}", f"{memory:.0f} GiB"]
+    return ", ".join([*parts, f"Linux {release}, load {os.getloadavg()[0]:.1f} before the run"])

@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1_000_000, help="of the part memory")
     parser.add_argument("--dry", action="store_true", help="leave RESULTS.md as it is")
     options = parser.parse_args()
-    started, rows = time.monotonic(), []
+    described, started, rows = machine.described(), time.monotonic(), []
     with tempfile.TemporaryDirectory() as name, source.started(Path(name)) as origin:
         run = Run(options, Path(name), origin)
         for part in options.parts or _DEFAULT:
@@ -145,7 +145,7 @@ def main() -> None:
     minutes = (time.monotonic() - started) / 60
     print(f"{minutes:.1f} minutes")
     if not options.dry:
-        report.write(rows, machine.described(), " ".join(sys.argv[1:]), minutes)
+        report.write(rows, described, " ".join(sys.argv[1:]), minutes)
 
 
 if __name__ == "__main__":

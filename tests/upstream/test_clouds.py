@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def test_many_threads_make_one_token() -> None:
 
     def mint() -> tuple[str, float]:
         made.append("token")
+        time.sleep(0.1)  # in which the others come to wait
         return "token", SystemClock().now() + 300
 
     minted = Minted("AWS", lambda: mint, SystemClock())

@@ -1,6 +1,6 @@
 """The gateway beside its floor and its peers: CPU time, speed, memory and errors, in one run.
 
-    python -m benchmarks.peers [PART ...] [--seconds 5] [--rounds 3] [--only NAME ...]
+    python -m benchmarks.peers [PART ...] [--seconds 4] [--rounds 3] [--only NAME ...]
 
 Parts: ``matrix`` (32 connections, an upstream that answers at once), ``inflight`` (1,000 and 2,000
 requests in flight, an upstream that takes 0.5 s), ``streams`` (50 and 500 at 20 chunks a second,
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import load, machine, report, rivals, source, streams, subjects
@@ -31,6 +32,8 @@ from benchmarks.subjects import VARIANTS, Subject
 #: Makes a subject in a folder, before an upstream's origin.
 Make = Callable[[Path, str], Subject]
 _DEFAULT = ("matrix", "inflight", "streams")
+#: Seconds after which every record is in Parquet, and what that took is given back.
+_SETTLE = 8
 
 
 class Run:
@@ -81,6 +84,8 @@ class Run:
         for name, root, subject in self._each(_ours(), source.INSTANT):
             for wanted in (10_000, self._options.requests):
                 found = self._until(root, subject, wanted)
+                time.sleep(_SETTLE)
+                found = replace(found, memory=machine.usage(root).megabytes)
                 yield Row(f"after {wanted:,} requests", name, found, errors=found.errors)
 
     def _each(self, makes: dict[str, Make], upstream: str) -> Iterator[tuple[str, int, Subject]]:
@@ -130,7 +135,7 @@ def main() -> None:
     """Measure, print, and write RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join((*_DEFAULT, 'memory'))}")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of one load")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of one load")
     parser.add_argument("--rounds", type=int, default=3, help="of each load of the matrix")
     parser.add_argument("--only", nargs="*", default=[], help="names out of the tables")
     parser.add_argument("--requests", type=int, default=1_000_000, help="of the part memory")

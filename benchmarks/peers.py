@@ -66,16 +66,21 @@ class Run:
     def inflight(self) -> Iterator[Row]:
         """Many requests that wait for a slow upstream."""
         for count in (1000, 2000):
-            for name, root, subject in self._each(_few(), source.SLOW):
+            for name, root, subject in self._each(
+                _ours() | _rivals("portkey", "firstpass"), source.SLOW
+            ):
                 found = load.measure(root, subject.asked, count, 2 * self._options.seconds)
                 yield Row(f"{count:,} in flight", name, found, errors=found.errors)
 
     def streams(self) -> Iterator[Row]:
-        """Streams at a model's pace, and as fast as they come."""
+        """Streams at a model's pace, and as fast as they come.
+
+        Portkey is not among them: 1.15.2 answers each with a 500 on Node 20 (immutable headers).
+        """
         cases = [("50 streams", source.STREAM, 50, 3), ("500 streams", source.STREAM, 500, 3)]
         cases += [("16 streams, no pause", source.QUICK_STREAM, 16, 20)]
         for label, upstream, count, rounds in cases:
-            for name, root, subject in self._each(_few(), upstream):
+            for name, root, subject in self._each(_ours() | _rivals("firstpass"), upstream):
                 found = streams.measure(root, subject.streamed(), count, rounds)
                 yield Row(label, name, found, errors=found.errors)
 
@@ -122,10 +127,6 @@ def _rivals(*names: str) -> dict[str, Make]:
 
     places = {name: rivals.installed(name) for name in names}
     return {name: of(name, place) for name, place in places.items() if place}
-
-
-def _few() -> dict[str, Make]:
-    return _ours() | _rivals("portkey", "firstpass")
 
 
 def _all() -> dict[str, Make]:

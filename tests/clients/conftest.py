@@ -1,7 +1,7 @@
 """What the official clients are pointed at: the stand-in itself, and a gateway before it.
 
-`make clients` brings them and runs all of them; without, tests of a client that is missing are
-skipped. LiteLLM pins openai to an older major than `make test` has, so both are run.
+`make test` runs these twice, in `.venv` and in `.venv-clients`, since LiteLLM pins openai to an
+older major; a client that an environment lacks is skipped there, and Node's without `npm ci`.
 """
 
 from __future__ import annotations

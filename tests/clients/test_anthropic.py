@@ -23,7 +23,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-anthropic = pytest.importorskip("anthropic", reason="make clients runs it")
+anthropic = pytest.importorskip("anthropic", reason="make test runs it in .venv-clients")
 
 TOOLS = [
     {

@@ -14,7 +14,7 @@ from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records, to_rows
 from tests.clients.conftest import ENDLESS, KEY, QUESTION, SILENT, fails
 
-openai = pytest.importorskip("openai", reason="make clients runs it")
+openai = pytest.importorskip("openai", reason="make test runs it in .venv-clients")
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-langchain_openai = pytest.importorskip("langchain_openai", reason="make clients runs it")
+langchain_openai = pytest.importorskip(
+    "langchain_openai", reason="make test runs it in .venv-clients"
+)
 openai = pytest.importorskip("openai")
 
 

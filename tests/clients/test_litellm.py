@@ -27,7 +27,7 @@ from tests.clients.conftest import (
 
 with pytest.MonkeyPatch.context() as patch:
     patch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it asks the network as it starts
-    litellm = pytest.importorskip("litellm", reason="make clients runs it")
+    litellm = pytest.importorskip("litellm", reason="make test runs it in .venv-clients")
 
 pytestmark = [
     pytest.mark.parametrize("kind", ["text", "anthropic"]),

@@ -23,7 +23,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-llms = pytest.importorskip("llama_index.llms.openai", reason="make clients runs it")
+llms = pytest.importorskip("llama_index.llms.openai", reason="make test runs it in .venv-clients")
 core = pytest.importorskip("llama_index.core.llms")
 openai = pytest.importorskip("openai")
 

@@ -25,7 +25,7 @@ from tests.clients.conftest import (
     fails_once,
 )
 
-openai = pytest.importorskip("openai", reason="make clients runs it")
+openai = pytest.importorskip("openai", reason="make test runs it in .venv-clients")
 
 
 class City(BaseModel):

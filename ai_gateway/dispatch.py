@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from ai_gateway import strictjson
+from ai_gateway.access.limits import check_size
 from ai_gateway.contract import Event, Handler, Reply
-from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, TooLarge, internal_error
+from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, internal_error
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.model import Route
 from ai_gateway.problems import SHAPES
@@ -94,8 +95,7 @@ def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Sn
 
 def _limit(event: Event, snapshot: Snapshot) -> None:
     route = event.route
-    if len(event.body) > route.max_body:
-        raise TooLarge(f"The body has {len(event.body)} bytes; at most {route.max_body} are read.")
+    check_size(event.body, route)
     if route.rate_limit:
         snapshot.context.limits.take(route.name, event.caller.id, route.rate_limit)
 

@@ -1,4 +1,4 @@
-"""How often a caller may call a route: fixed windows in this process's memory."""
+"""How much a caller may say, and how often: fixed windows in this process's memory."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from threading import Lock
 from cachetools import LRUCache
 
 from ai_gateway.clock import Clock
-from ai_gateway.errors import RateLimited
+from ai_gateway.errors import RateLimited, TooLarge
+from ai_gateway.manifest.model import Route
 from ai_gateway.manifest.units import Rate
 
 #: Callers remembered at once; each costs about 300 bytes.
 _CALLERS = 100_000
+
+
+def check_size(body: bytes, route: Route) -> None:
+    """Raise TooLarge for a body beyond what ``route`` reads."""
+    if len(body) > route.max_body:
+        raise TooLarge(f"The body has {len(body)} bytes; at most {route.max_body} are read.")
 
 
 class Limits:

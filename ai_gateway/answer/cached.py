@@ -62,7 +62,8 @@ class Caching:
 
     def answer(self, call: Call, decision: Decision, fresh: Fresh) -> Answer:
         """The answer that was kept, or what ``fresh`` gives, which is then kept."""
-        declared, told = call.event.route.cache, call.event.headers.get("cache-control", "")
+        declared = call.event.route.cache
+        told = call.event.headers.get("cache-control", "").lower()  # RFC 9111, 5.2
         if declared is None or "no-store" in told or not _may_be_kept(call, declared):
             return fresh()
         scope = self._scope(call)

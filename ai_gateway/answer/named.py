@@ -1,8 +1,9 @@
 """A call whose ``model`` is a route's name: that route's models, under the rules of both routes.
 
 How models are chosen and tried is the named route's; no rule of either is weakened by it: the
-guardrails are the union, the privacy is the stricter one, the time the shorter one, the limits of
-both are taken, and who may not call the named route may not name it either.
+guardrails are the union, the privacy is the stricter one, the time the shorter one, the body no
+larger than either reads, the limits of both are taken, and who may not call the named route may not
+name it either.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 from ai_gateway.access.identity import permits
-from ai_gateway.access.limits import Limits
+from ai_gateway.access.limits import Limits, check_size
 from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.errors import Forbidden
 from ai_gateway.manifest.model import Manifest, Privacy, Route
@@ -34,7 +35,7 @@ class Naming:
     def call(self, call: Call) -> Call:
         """``call`` on the two routes' rules where it names a route; otherwise as it is.
 
-        Raises Forbidden or RateLimited, as calling the named route itself would.
+        Raises Forbidden, TooLarge or RateLimited, as calling the named route itself would.
         """
         name, called = call.model, call.event.route
         if name in AUTO or name in self.manifest.models:
@@ -45,6 +46,7 @@ class Naming:
         caller = call.event.caller
         if not permits(route, caller):
             raise Forbidden(f"Route {route.name} is not one that this caller may call.")
+        check_size(call.event.body, route)
         if route.rate_limit and route.name != called.name:
             self.limits.take(route.name, caller.id, route.rate_limit)
         return replace(call, event=replace(call.event, route=both(called, route)), routed=True)

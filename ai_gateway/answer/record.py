@@ -95,7 +95,7 @@ def row(
         "route": route.name,
         "surface": decision.surface,
         "method": event.method,
-        "path": event.path[:2048],
+        "path": event.path[:2048] if route.privacy == "full" else route.path,  # it may hold a text
         "tenant": event.caller.tenant,
         "key_id": event.caller.id,
         "privacy": route.privacy,

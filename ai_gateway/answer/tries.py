@@ -43,7 +43,7 @@ class Tries:
     clock: Clock
     random: Random
     metrics: Metrics
-    #: Whether a place in a full model's queue is waited for.
+    #: Whether a place in a full model's queue is waited for, and a model that starts.
     patient: bool = True
 
     def until_one_answers(
@@ -97,7 +97,8 @@ class Tries:
         try:
             return self._once(decision, places, by, 0.0, once)
         except UpstreamError as error:
-            retries = route.retries or (STARTING if model.cold_start else None)
+            waits = self.patient and model.cold_start
+            retries = route.retries or (STARTING if waits else None)
             if retries is None:
                 raise
             starting = model.cold_start or ColdStart()

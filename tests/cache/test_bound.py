@@ -195,7 +195,8 @@ def test_what_has_no_one_answer_is_not_looked_for(gateway, body) -> None:
 
 def test_a_caller_may_want_a_fresh_answer(gateway) -> None:
     """``no-cache`` asks a model, and the answer is kept; ``no-store`` leaves the cache alone."""
-    assert outcome(ask(gateway, headers={"cache-control": "no-store"})) is None
+    for told in ("no-store", "private, No-Store"):  # in any letters: RFC 9111, 5.2
+        assert outcome(ask(gateway, headers={"cache-control": told})) is None
     assert outcome(ask(gateway, headers={"cache-control": "no-cache"})) == "miss"
     assert outcome(ask(gateway)) == "hit"
     assert outcome(ask(gateway, headers={"cache-control": "no-cache"})) == "miss"

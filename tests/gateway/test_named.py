@@ -96,3 +96,12 @@ def test_models_lists_what_can_be_named(gateway) -> None:
         reply = gateway.client.get(f"/v1/models/{name}", headers=gateway.headers)
         assert (reply.status_code, reply.json["error"]["code"]) == (404, "model_not_found")
     assert names == ["auto", "model-a", "model-b", "v1-chat-completions", "cheap"]
+
+
+def test_a_named_route_reads_no_larger_body(start) -> None:
+    """What is too large for the named route is so from elsewhere too."""
+    routes = ROUTES.replace("rateLimit: 2/hour", "max_body: 200")
+    gateway = start(routes, policies=POLICIES)
+    assert ask(gateway, "cheap", "x" * 200).status_code == 413
+    assert ask(gateway, "model-a", "x" * 200).status_code == 200
+    assert sorted(row["status"] for row in gateway.rows()) == [200, 413]

@@ -234,3 +234,14 @@ def test_an_answer_is_read_whatever_it_is(body, texts) -> None:
     found = answer_of(RawReply(200, {"content-type": "text/x"}, body, 0.0, 0.0))
     assert found.data == body
     assert sorted(text.text for text in found.texts) == sorted(texts)
+
+
+@pytest.mark.parametrize("privacy", ["none", "hashed"])
+def test_a_private_record_has_no_path_below(start, simulator, privacy) -> None:
+    """What stands below the path is a text of the caller's, as the guardrails take it."""
+    target = f"{simulator.url}/namespaces/serving-default/endpoints/model-a/v1"
+    gateway = start(ROUTE.format(target=target) + f"    privacy: {privacy}\n", policies=POLICIES)
+    gateway.client.post("/predict/people/jane-doe", json={}, headers=gateway.headers)
+    (row,) = gateway.rows()
+    assert row["path"] == "/predict"
+    assert "jane-doe" not in str(row)

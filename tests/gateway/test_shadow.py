@@ -234,3 +234,14 @@ def test_it_ends_with_the_process(start, simulator) -> None:
     assert shadow["error"] == "client_closed_request"
     gateway.ask("x")
     assert len(answers(gateway)[1]) == 1
+
+
+def test_it_is_not_waited_for_while_it_starts(start, simulator) -> None:
+    """A shadow is asked once, also where its model declares a cold start."""
+    routes = ROUTE.replace("model-a", "other").replace("model-b", "model-a")
+    routes = routes.replace("other", "model-b")
+    gateway = start(routes, models="    cold_start: {every: 20ms, at_most: 4s}\n")
+    simulator.faults["model-a"] = "status=503-text; times=1"
+    gateway.ask("What is GRPO?")
+    _, (shadow,) = answers(gateway)
+    assert [found["error"] for found in shadow["attempts"]] == ["upstream_cold_start"]

@@ -42,17 +42,23 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _endpoints(at: Location, model: Model) -> Iterator[Finding]:
-    others = [endpoint.url.rstrip("/") for endpoint in model.endpoints]
-    urls = Counter([model.url.rstrip("/"), *others])
+    others = [_where(endpoint.url) for endpoint in model.endpoints]
+    urls = Counter([_where(model.url), *others])
     for index, endpoint in enumerate(model.endpoints):
         here: Location = (*at, "endpoints", index)
         yield from _url((*here, "url"), endpoint.url, model.dialect)
         if endpoint.credentials is not None:
             yield from check_credentials((*here, "credentials"), endpoint.credentials)
         if urls[others[index]] > 1:
-            yield Finding((*here, "url"), "the URL of another endpoint", "each of them once")
+            yield Finding((*here, "url"), "host and path of another endpoint", "each of them once")
     if "balance" in model.model_fields_set and not model.endpoints:
         yield Finding((*at, "balance"), model.balance, "endpoints to pick from, or no balance")
+
+
+def _where(url: str) -> str:
+    """What tells one endpoint from another: neither the scheme nor the query does."""
+    parts = split(url)
+    return f"{parts.netloc}{parts.path}".rstrip("/") if parts else url
 
 
 def check_credentials(

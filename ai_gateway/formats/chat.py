@@ -8,7 +8,7 @@ from typing import Any
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.definitions import below, definitions
-from ai_gateway.formats.said import strings, unescaped
+from ai_gateway.formats.said import strings, unescaped, worded
 from ai_gateway.guardrails.engine import Text
 
 #: Keys of a message's parts and calls of which no model reads a text: names of the API's own,
@@ -20,8 +20,10 @@ _UNSAID = frozenset(
         *("signature", "type", "url", "uuid", "video_url"),
     )
 )
-#: Keys of a message that are read first, or hold a name.
-_HEAD = frozenset({"content", "name", "role", "tool_call_id"}) | _UNSAID
+#: Keys of a message that hold a reference.
+_REFERENCES = _UNSAID | {"tool_call_id"}
+#: Templates print a role as it stands, and vLLM takes any.
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
 _KNOWN = frozenset(
     (
@@ -65,7 +67,9 @@ def _asked(message: object) -> Iterator[str]:
     else:
         yield from strings(content, _UNSAID)
     for key, value in message.items():
-        if key not in _HEAD:
+        if key in _REFERENCES:
+            yield from worded(value)
+        elif key != "content" and not (key == "role" and value in _ROLES):
             yield from strings(value, _UNSAID)
 
 

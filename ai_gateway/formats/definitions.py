@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from ai_gateway.formats.said import worded
 from ai_gateway.guardrails.engine import Text
 
-#: Keys whose strings name kinds and places, or hold credentials; all others are read.
+#: Keys whose strings name kinds and places, or hold credentials; sentences alone are read there.
 _UNREAD = frozenset(
     (
         *("type", "format", "$ref", "$schema", "$id", "cache_control", "container", "file_ids"),
@@ -41,6 +42,8 @@ def _strings(value: object) -> Iterator[str]:
             # A property may have any of these names, and is an object then.
             if key not in _UNREAD or (isinstance(item, Mapping) and key != "headers"):
                 yield from _strings(item)
+            elif key != "headers":
+                yield from worded(item)
 
 
 def below(value: object, *keys: str) -> object:

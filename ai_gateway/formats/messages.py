@@ -15,6 +15,7 @@ from ai_gateway.errors import (
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
 from ai_gateway.formats.definitions import definitions
+from ai_gateway.formats.said import worded
 from ai_gateway.guardrails.engine import Text
 
 #: Keys of a block whose strings say nothing to a model: names, references and encoded bytes.
@@ -83,11 +84,13 @@ def _strings(value: object) -> Iterator[str]:
 def _block(block: Body) -> Iterator[str]:
     if block.get("type") in ("tool_use", "server_tool_use"):
         yield _arguments(block.get("input"))
-        return
+        block = {key: value for key, value in block.items() if key != "input"}
     for key, value in block.items():
         # A document of plain text holds it as its data.
         if key not in _UNSAID or (key == "data" and block.get("type") == "text"):
             yield from _strings(value)
+        else:
+            yield from worded(value)
 
 
 def _arguments(value: object) -> str:

@@ -9,7 +9,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.formats.said import unescaped
+from ai_gateway.formats.said import unescaped, worded
 from ai_gateway.guardrails.engine import Text
 
 # Keys whose strings are names, ids or data; everything else, known or not, is read as text.
@@ -76,6 +76,8 @@ def _strings(value: object) -> Iterator[str]:
             # Inside a schema a property may have any of these names, and is an object then.
             if key not in _NO_TEXT or isinstance(item, Mapping):
                 yield from _strings(item)
+            else:
+                yield from worded(item)
 
 
 def read(body: Body) -> Reading:

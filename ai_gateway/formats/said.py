@@ -9,15 +9,18 @@ import orjson
 from ai_gateway.formats import Body
 from ai_gateway.guardrails.engine import Text
 
+_WORDS = 2  # so many are a name, or a scheme and its credentials
+_LONGEST = 50  # characters of a word; the lines of encoded bytes are longer
+
 
 def said(body: Body, unsaid: Collection[str]) -> list[Text]:
-    """Every string in ``body`` but those under ``unsaid``: a key may be a provider's own."""
-    found = (value for key, value in body.items() if key not in unsaid)
-    return [Text(text, "input") for value in found for text in strings(value)]
+    """Every string in ``body``, and every sentence under ``unsaid``: a key may be a provider's."""
+    found = (worded(value) if key in unsaid else strings(value) for key, value in body.items())
+    return [Text(text, "input") for texts in found for text in texts]
 
 
 def strings(value: object, unsaid: Collection[str] = ()) -> Iterator[str]:
-    """Every string of a JSON value but those under the keys ``unsaid``; keys are no texts."""
+    """Every string of a JSON value, under the keys ``unsaid`` sentences; keys are no texts."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -25,8 +28,21 @@ def strings(value: object, unsaid: Collection[str] = ()) -> Iterator[str]:
             yield from strings(item, unsaid)
     elif isinstance(value, dict):
         for key, item in value.items():
-            if key not in unsaid:
-                yield from strings(item, unsaid)
+            yield from worded(item) if key in unsaid else strings(item, unsaid)
+
+
+def worded(value: object) -> Iterator[str]:
+    """The strings of ``value`` that are sentences, where names, references or bytes are due.
+
+    Templates print what stands there as well (a call's id, the types in a tool's schema). A scheme
+    and its credentials are no sentence, nor are encoded bytes in lines.
+    """
+    return (text for text in strings(value) if _is_worded(text))
+
+
+def _is_worded(text: str) -> bool:
+    words = text.split(maxsplit=_WORDS)
+    return len(words) > _WORDS and any(len(word) <= _LONGEST for word in text.split()[:-1])
 
 
 def unescaped(text: str) -> Iterator[str]:

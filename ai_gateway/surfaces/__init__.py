@@ -39,8 +39,9 @@ def parse(event: Event, protocol: frozenset[str], required: Mapping[str, type]) 
 def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str], at: str = "") -> None:
     """Raise BadRequest for a key of ``protocol`` in other letters, in what stands ``at``."""
     for key in body:
-        if key not in protocol and key.lower() in protocol:
-            raise BadRequest(f"{key!r} is {key.lower()!r} in other letters.", param=at or key)
+        # Go's JSON takes a long s for an s, as folding does and lower case does not.
+        if key not in protocol and (meant := key.casefold()) in protocol:
+            raise BadRequest(f"{key!r} is {meant!r} in other letters.", param=at or key)
 
 
 _KINDS: dict[type, str] = {

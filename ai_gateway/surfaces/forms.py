@@ -46,8 +46,7 @@ def parse(event: Event, protocol: frozenset[str], files: Collection[str]) -> For
             what = "a file" if name in files else "a text"
             raise BadRequest(f"{name}: {what} was expected.", param=name[:100])
         if held:
-            kind = segment.content_type or "application/octet-stream"
-            kept.append(File(name, segment.filename, kind, data))
+            kept.append(File(name, segment.filename, _kind(segment), data))
         _put(body, name, kept[-1].described() if held else _text(segment, data))
     refuse_variants(body, protocol.union(files))
     return Form(_flagged(body), tuple(kept))
@@ -80,6 +79,14 @@ def _segments(event: Event) -> Iterator[tuple[multipart.MultipartSegment, bytes]
         raise TooLarge(f"The form is larger than is read: {error}.") from None
     except multipart.MultipartError as error:
         raise BadRequest(f"The form cannot be read: {error}.") from None
+
+
+def _kind(segment: multipart.MultipartSegment) -> str:
+    """The file's type; one that holds a line's end would be a header of its own when sent."""
+    kind = segment.content_type or "application/octet-stream"
+    if not kind.isascii() or not kind.isprintable():
+        raise BadRequest(f"{(segment.name or '')[:100]}: its content type is none.")
+    return kind
 
 
 def _text(segment: multipart.MultipartSegment, data: bytes) -> str:

@@ -17,7 +17,7 @@ import httptools
 
 from ai_gateway.clock import Clock
 
-#: Bytes of an answer's head and of all that is said before it.
+#: Bytes of an answer's head with all that is said before it, and of framing without a body's byte.
 _MOST_HEAD = 100_000
 _READ = 65_536
 _CONTINUE = range(100, 200)
@@ -148,8 +148,6 @@ class Answer:
         """Read until the head is whole."""
         while not self._headed:
             self._read()
-            if self._size > _MOST_HEAD and not self._headed:
-                raise httpcore.RemoteProtocolError("The answer's head is too long.")
         if self.status == _SWITCHING:
             raise httpcore.RemoteProtocolError("The server changed the protocol.")
 
@@ -187,6 +185,10 @@ class Answer:
             self._fault = httpcore.RemoteProtocolError(str(error))
             if not self._headed:
                 raise self._fault from None
+        if self._chunks:
+            self._size = 0
+        elif self._size > _MOST_HEAD and not self._done:
+            raise httpcore.RemoteProtocolError("An answer's head or framing is too long.")
 
     def _ended(self) -> None:
         self._more = True

@@ -24,7 +24,12 @@ def said(*messages: Any) -> list[str]:
     ("message", "texts"),
     [
         ({"role": "user", "content": "a"}, ["a"]),
-        ({"role": "user", "name": "n", "content": [{"type": "text", "text": "a"}]}, ["a"]),
+        (
+            {"role": "user", "name": "n", "content": [{"type": "text", "text": "a"}]},
+            ["a", "n", "an"],
+        ),
+        ({"role": "a of mine", "content": "b"}, ["b", "a of mine", "ba of mine"]),
+        ({"role": ["a"], "content": "b"}, ["b", "a", "ba"]),
         (
             {"role": "user", "content": [{"type": "text", "text": "a"}, PICTURE, "b"]},
             ["a", "b", "ab"],

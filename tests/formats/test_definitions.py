@@ -53,6 +53,38 @@ def test_tools_and_schemas_are_read_in_every_format(
     assert {text.stage for text in form.definitions(body)} <= {"input"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "tool", "content": "", "tool_call_id": "do as I say"}]},
+        {"messages": [{"tool_calls": [{"id": "do as I say"}]}]},
+        {"messages": [{"function_call": {"arguments": {"data": {"a": ["do as I say"]}}}}]},
+        {"messages": [{"content": [{"type": "document", "url": "do as I say"}]}]},
+        {"messages": [{"content": [{"type": "tool_use", "name": "do as I say", "input": {}}]}]},
+        {"messages": [], "input": [{"type": "message", "role": "do as I say", "content": ""}]},
+        {"messages": [], "tools": [{"parameters": {"type": ["do as I say"]}}]},
+        {"messages": [], "tools": [{"parameters": {"format": "do\nas\nI\nsay"}}]},
+    ],
+)
+def test_a_sentence_is_read_wherever_it_stands(body: dict[str, Any]) -> None:
+    """A template prints a call's id and a tool's schema, whatever is in the place of a name."""
+    forms = [RESPONSES] if "input" in body else [CHAT, MESSAGES]
+    said = [
+        text.text.split() for form in forms for text in form.texts(body) + form.definitions(body)
+    ]
+    assert ["do", "as", "I", "say"] in said
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Bearer s3cret", "image/png", f"{'A' * 76}\n{'B' * 76}\n{'C' * 76}\nD=", "x" * 200, "call 1"],
+)
+def test_a_reference_is_no_sentence(value: str) -> None:
+    """Ids, credentials, URLs and encoded bytes, in lines too, are not read."""
+    body = {"messages": [{"role": "user", "tool_call_id": value, "data": {"a": value}}]}
+    assert CHAT.texts(body) == []
+
+
 def test_credentials_of_a_tool_are_no_text() -> None:
     """What a tool is reached with is neither guarded nor recorded as said."""
     tool = {"server_label": "a", "server_url": "u", "authorization": "s", "headers": {"x": "s"}}

@@ -73,6 +73,7 @@ def test_models_lists_what_may_be_named(gateway) -> None:
         ({"messages": [{"role": "user", "content": 5}]}, "messages.0", "a string or a list"),
         ({"messages": [{"role": "user", "Content": "x"}]}, "messages.0", "in other letters"),
         ({"Messages": []}, "Messages", "in other letters"),
+        ({"max_token\u017f": 9}, "max_token\u017f", "in other letters"),
         ({"stream": "yes"}, "stream", "true or false"),
         ({"model": 5}, "model", "a string was expected"),
     ],

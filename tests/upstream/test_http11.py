@@ -40,6 +40,8 @@ CUT = [
     b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000,
     b"HTTP/1.1 100 Continue\r\n\r\n" * 5_000,
 ]
+#: What may be said for ever without a byte of the body: a trailer, a chunk's extension.
+ENDLESS = [b"0\r\nx: ", b"1;"]
 
 
 class Server(httpcore.NetworkBackend, httpcore.NetworkStream):
@@ -136,6 +138,16 @@ def test_what_is_no_whole_answer_is_an_error(pieces) -> None:
     with pytest.raises(httpcore.RemoteProtocolError):
         exchange(line)
     assert not line.is_idle()
+
+
+@pytest.mark.parametrize("begun", ENDLESS)
+def test_framing_has_a_bound(begun) -> None:
+    """What is no body ends within the bound of a head, however little of a body there is."""
+    server = Server([CHUNKED, b"1\r\na\r\n", begun, *[b"a" * 65_536] * 100])
+    with pytest.raises(httpcore.RemoteProtocolError, match="too long"):
+        exchange(connection(server))
+    assert server.closed
+    assert len(server.pieces) > 90
 
 
 @pytest.mark.parametrize("more", [b"x", KEPT, b"HTTP/1.1 100 Continue\r\n\r\n"])

@@ -66,7 +66,7 @@ class Forward:
     def _send(self, call: Call, turn: Turn, choice: Choice, decision: Decision) -> Answer:
         place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
-        form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
+        form, by = spoken.format, self._by(call, turn)
         if spoken.own is not None:
             return _own_answer(spoken.own, turn, choice, decision)
         with self._attempted(turn, decision) as attempt:
@@ -101,7 +101,7 @@ class Forward:
     ) -> Answer:
         place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
-        form, by = spoken.format, deadline(call.event, self.clock, model.timeout.whole)
+        form, by = spoken.format, self._by(call, turn)
         if form.binary:
             return self._pieces(call, turn, choice, decision, ended)
         if form.reader is None:
@@ -122,7 +122,7 @@ class Forward:
         over = partial(self._ended, call=call, turn=turn, decision=decision, ended=ended)
         streamed = Streamed(source, form.reader(), over)
         headers = _explain(place.name, choice, simulated=source.simulated)
-        chunks = Translated(streamed, spoken, place.name)
+        chunks = Translated(streamed, spoken, place.name, call.event.request_id)
         return Answer(place.name, headers=headers, chunks=chunks)
 
     def _pieces(
@@ -131,7 +131,7 @@ class Forward:
         """An answer of bytes; of the record they are a size and a digest."""
         place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
-        by = deadline(call.event, self.clock, model.timeout.whole)
+        by = self._by(call, turn)
         with self._attempted(turn, decision) as attempt:
             source = self.upstreams.binary(
                 model, spoken.format.path, spoken.body, by, cancel=cancel(call.event)
@@ -184,6 +184,10 @@ class Forward:
         model = place.model
         public = None if model.price else self.prices.look_up(model.url, model.model_id)
         decision.charge = charge(decision.usage, model.price, public)
+
+    def _by(self, call: Call, turn: Turn) -> float:
+        """When the answer must be here: one try has the model's time-out, all have one deadline."""
+        return min(turn.by, deadline(call.event, self.clock, turn.place.model.timeout.whole))
 
     def _attempted(self, turn: Turn, decision: Decision) -> AbstractContextManager[Attempt]:
         place = turn.place

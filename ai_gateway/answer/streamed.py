@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError
+from ai_gateway.errors import CallerLeft, GatewayError, UpstreamError, internal_error
 from ai_gateway.formats import Reader, Reading
 from ai_gateway.translate.table import Spoken
+
+log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -45,6 +48,11 @@ class Streamed:
             raise
         self._end(None)
 
+    def fail(self, error: GatewayError) -> None:
+        """What was read cannot be passed on."""
+        self._source.close()
+        self._end(error)
+
     def close(self) -> None:
         """Let go of the upstream; who closes before the answer's end was read has left."""
         self._source.close()
@@ -59,18 +67,30 @@ class Streamed:
 
 
 class Translated:
-    """A stream in the caller's format, under the gateway's name of the model."""
+    """A stream in the caller's format, under the gateway's name of the model.
 
-    def __init__(self, streamed: Streamed, spoken: Spoken, model: str) -> None:
+    A failure that nobody foresaw is raised, and recorded, as one that is safe for the caller.
+    """
+
+    def __init__(self, streamed: Streamed, spoken: Spoken, model: str, request_id: str) -> None:
         self._streamed = streamed
+        self._request_id = request_id
         self._spoken = spoken
         self._model = model
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The events' data."""
-        for chunk in self._spoken.stream(self._streamed):
-            self._rename(chunk)
-            yield chunk
+        try:
+            for chunk in self._spoken.stream(self._streamed):
+                self._rename(chunk)
+                yield chunk
+        except GatewayError:
+            raise
+        except Exception as error:
+            log.exception("request %s failed in its stream", self._request_id)
+            failure = internal_error(self._request_id)
+            self._streamed.fail(failure)
+            raise failure from error
         self.close()  # a translation does not wait for what follows the answer's end
 
     def close(self) -> None:

@@ -142,6 +142,7 @@ class Tries:
             waited_ms = (self.clock.monotonic() - began) * 1000
             decision.attempts.append(Attempt(places[0].name, error=error.code, waited_ms=waited_ms))
             raise
+        turn.by = by
         if pause or turn.slot is not None:
             turn.waited = self.clock.monotonic() - began
         return turn

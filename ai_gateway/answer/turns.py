@@ -40,6 +40,8 @@ class Turn:
     leave: Pass | None = None
     #: Seconds that the call has waited for it.
     waited: float = 0.0
+    #: When all tries at the model must be over, this one too, of the clock's monotonic time.
+    by: float = math.inf
 
     def begin(self) -> None:
         """The first event of a stream is here: the endpoint answers, and is still busy."""

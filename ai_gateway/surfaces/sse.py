@@ -60,9 +60,11 @@ class NamedEventStream(EventStream):
     """Events that are named by their type, and end with one of their own."""
 
     def event(self, chunk: dict[str, Any]) -> bytes:
-        """One event, named."""
-        name = str(chunk["type"]).encode()
-        return b"event: " + name + b"\ndata: " + strictjson.dumps(chunk) + b"\n\n"
+        """One event, named; one that a model sent without a type has no name here either."""
+        data, kind = super().event(chunk), chunk.get("type")
+        if isinstance(kind, str) and kind.isprintable():  # on several lines it would be more fields
+            return b"event: " + kind.encode() + b"\n" + data
+        return data
 
     def end(self) -> bytes:
         """Nothing: the last event says that it is."""
@@ -81,7 +83,7 @@ class ResponsesStream(NamedEventStream):
     def events(self) -> Iterator[dict[str, Any]]:
         """All but ``response.failed``, which waits for the end."""
         for event in self._chunks:
-            if event["type"] == "response.failed":
+            if event.get("type") == "response.failed":
                 self._failed = event
             else:
                 yield event

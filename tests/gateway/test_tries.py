@@ -420,3 +420,18 @@ def test_what_an_upstream_did_is_no_error_of_the_gateways_log(start, simulator, 
     simulator.faults["model-a"] = "cut=after-headers"
     assert gateway.ask("x", model_name="model-a").status_code == 502
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_all_tries_together_have_the_models_time(start, simulator) -> None:
+    """Where the route has no time-out of its own, a later try has what is left of the model's."""
+    slow = (
+        "  slow:\n    url: ${MODEL_A_URL}\n    model_id: ${MODEL_A_ID}\n"
+        '    credentials: {token: "${MODEL_A_TOKEN}"}\n    timeout: {whole: 1s}\n'
+    )
+    routes = ROUTE.replace("    timeout: 5s\n", "    retries: {attempts: 3, backoff: 10ms}\n")
+    gateway = start(routes, models=slow)
+    simulator.faults["model-a"] = "latency=0.7; status=500"
+    began = time.monotonic()
+    assert gateway.ask("What is GRPO?", model_name="slow").status_code == 504
+    assert time.monotonic() - began < 1.3
+    assert attempts(gateway) == [("slow", "upstream_error"), ("slow", "upstream_timeout")]

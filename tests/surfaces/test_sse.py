@@ -8,7 +8,7 @@ import pytest
 
 from ai_gateway.answer.call import Answer
 from ai_gateway.errors import GatewayError, UpstreamError
-from ai_gateway.surfaces.sse import EventStream, ResponsesStream
+from ai_gateway.surfaces.sse import EventStream, NamedEventStream, ResponsesStream
 
 CREATED = {"type": "response.created", "sequence_number": 0}
 FAILED = {"type": "response.failed", "sequence_number": 1}
@@ -65,3 +65,14 @@ def test_a_stream_that_nobody_reads_is_let_go() -> None:
     chunks = Chunks([])
     EventStream(Answer("m", chunks=chunks)).close()
     assert chunks.closed
+
+
+@pytest.mark.parametrize("given", [{}, {"type": None}, {"type": 1}, {"type": "a\ndata: b"}])
+@pytest.mark.parametrize("stream", [NamedEventStream, ResponsesStream])
+def test_an_event_without_a_usable_type_has_no_name(stream, given) -> None:
+    """It is passed on as data alone: it neither ends the stream nor brings fields of its own."""
+    wire = b"".join(stream(Answer("m", chunks=Chunks([given, CREATED]))))
+    first, second, end = wire.split(b"\n\n")
+    assert json.loads(first.removeprefix(b"data: ")) == given
+    assert second.startswith(b"event: response.created\ndata: ")
+    assert end == b""

@@ -74,6 +74,7 @@ def serve(options: argparse.Namespace) -> int:
         host=options.host,
         port=settings.port if options.port is None else options.port,
         max_body=lambda path: service.current.max_body(path),  # noqa: PLW0108 - reloads change it
+        shape=lambda path: service.current.shape(path),  # noqa: PLW0108 - the same
         control=options.control,
     )
     if options.workers > 1 and options.control is None:

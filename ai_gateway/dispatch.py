@@ -18,7 +18,7 @@ from ai_gateway.contract import Event, Handler, Reply
 from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, internal_error
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.model import Route
-from ai_gateway.problems import SHAPES
+from ai_gateway.problems import SHAPES, ids
 
 if TYPE_CHECKING:
     from ai_gateway.hosting import Refusal
@@ -56,10 +56,7 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
         log.exception("request %s failed", event.request_id)
         response = _refused(event, internal_error(event.request_id), snapshot)
     _count(event, response, snapshot)
-    headers = {**response.headers, "x-request-id": event.request_id}
-    if event.route.errors == "anthropic":
-        headers["request-id"] = event.request_id  # where Anthropic's SDKs look for it
-    return replace(response, headers=headers)
+    return _signed(response, event.request_id, event.route.errors)
 
 
 def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
@@ -87,10 +84,15 @@ def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Sn
         error = MethodNotAllowed(
             f"{path[:200]} takes {methods}, not {method}.", headers={"allow": methods}
         )
-    response = problem(error)
+    shape = snapshot.shape(path)
+    response = problem(error, shape)
     request_id = new_id(snapshot.context.clock, snapshot.context.random)
     snapshot.context.metrics.requests.labels(NOWHERE.name, str(response.status)).inc()
-    return replace(response, headers={**response.headers, "x-request-id": request_id})
+    return _signed(response, request_id, shape)
+
+
+def _signed(response: Response, request_id: str, shape: str) -> Response:
+    return replace(response, headers={**response.headers, **dict(ids(request_id, shape))})
 
 
 def _limit(event: Event, snapshot: Snapshot) -> None:

@@ -41,3 +41,9 @@ SHAPES: dict[str, Callable[[GatewayError], dict[str, Any]]] = {
     "anthropic": anthropic,
     "oip": oip,
 }
+
+
+def ids(request_id: str, shape: str) -> list[tuple[str, str]]:
+    """The headers that tell the request's id, where the SDKs of a shape look for it."""
+    found = [("x-request-id", request_id)]
+    return [*found, ("request-id", request_id)] if shape == "anthropic" else found

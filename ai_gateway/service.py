@@ -47,6 +47,12 @@ class Snapshot:
         """Bytes that a body on ``path`` may have, whoever sends it."""
         return self.bodies.get(path) or self.bodies[""]
 
+    def shape(self, path: str) -> str:
+        """The shape of errors that callers of ``path`` read: of the route there, or above it."""
+        shapes = {_fixed(route.path): route.errors for route in self.bundle.manifest.routes}
+        above = (fixed for fixed in shapes if f"{path}/".startswith(f"{fixed}/"))
+        return shapes.get(max(above, key=len, default=""), "openai")
+
 
 @dataclass(slots=True)
 class Service:
@@ -136,6 +142,11 @@ class Service:
         self.upstreams.close()
         self.caches.close()
         self.records.close()
+
+
+def _fixed(path: str) -> str:
+    """The part of a route's path that has no parameters."""
+    return path.partition("{")[0].rstrip("/")
 
 
 def _bodies(routes: Iterable[Route]) -> dict[str, int]:

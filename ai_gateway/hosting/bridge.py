@@ -67,9 +67,13 @@ class Bridge:
             await self._refuse(error, scope, receive, send)
         except _Left:
             if not arrival.refused:
-                self.note(Refusal.of(LengthMismatch("The body ended early."), scope))
+                self.note(self.refusal(LengthMismatch("The body ended early."), scope))
         else:
             await _forward(outbox, send)
+
+    def refusal(self, error: GatewayError, scope: Scope) -> Refusal:
+        """The refusal of what ``scope``, which may be empty, says was asked."""
+        return Refusal.of(error, scope, self._options.shape)
 
     def note(self, refusal: Refusal) -> None:
         """Tell whoever counts and records; never waits."""
@@ -119,7 +123,7 @@ class Bridge:
     async def _refuse(
         self, error: GatewayError, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        refusal = Refusal.of(error, scope)
+        refusal = self.refusal(error, scope)
         self.note(refusal)
         body = refusal.body()
         await send(_start(error.status, refusal.headers(body)))

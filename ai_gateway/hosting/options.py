@@ -24,6 +24,8 @@ class ServerOptions:
     #: Bytes by path, asked of each request since a reload may change it; the application checks
     #: the route's own limit once more.
     max_body: Callable[[str], int] = lambda _path: 10_000_000
+    #: The name of the shape that callers of a path read errors in (``ai_gateway.problems``).
+    shape: Callable[[str], str] = lambda _path: "openai"
     #: Seconds from a connection's start, or a request's first byte, to the end of its headers.
     header_seconds: float = 10.0
     max_header_bytes: int = 65_536

@@ -17,7 +17,7 @@ from ai_gateway.errors import BadRequest, GatewayError
 from ai_gateway.hosting.arrival import Arrival
 from ai_gateway.hosting.bridge import Bridge
 from ai_gateway.hosting.options import ServerOptions
-from ai_gateway.hosting.refusals import HeadersTooLarge, Refusal
+from ai_gateway.hosting.refusals import HeadersTooLarge
 
 #: Requests that one connection may send ahead of their answers.
 _PIPELINED = 32
@@ -162,7 +162,8 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed; an answer that is under way is finished first."""
-        refusal = Refusal.of(self._error or BadRequest(msg), cast("dict[str, Any]", self.scope))
+        scope = cast("dict[str, Any]", self.scope) or {}
+        refusal = self.config.bridge.refusal(self._error or BadRequest(msg), scope)
         self.config.bridge.note(refusal)
         self._deaf = True
         self.pipeline.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 
 from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.problems import SHAPES, ids
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -43,24 +45,26 @@ class Refusal:
     path: str = ""
     client: str = ""
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    #: The name of the shape that its caller reads.
+    shape: str = "openai"
 
     @classmethod
-    def of(cls, error: GatewayError, scope: dict[str, Any] | None) -> Refusal:
-        """The refusal of what an ASGI scope says was asked."""
-        scope = scope or {}
+    def of(cls, error: GatewayError, scope: dict[str, Any], shape: Callable[[str], str]) -> Refusal:
+        """The refusal of what an ASGI scope, which may be empty, says was asked."""
         client = scope.get("client") or ("", 0)
-        return cls(error, scope.get("method", ""), scope.get("path", ""), client[0])
+        path = scope.get("path", "")
+        return cls(error, scope.get("method", ""), path, client[0], shape=shape(path))
 
     def body(self) -> bytes:
-        """The one error shape."""
-        return orjson.dumps({"error": self.error.details()})
+        """The error in its caller's shape."""
+        return orjson.dumps(SHAPES[self.shape](self.error))
 
     def headers(self, body: bytes) -> Headers:
         """The response's headers; the rest of the request is not read, so the connection ends."""
         return [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", self.request_id.encode()),
+            *((name.encode(), value.encode()) for name, value in ids(self.request_id, self.shape)),
             (b"connection", b"close"),
             *((name.encode(), value.encode()) for name, value in self.error.headers.items()),
         ]

@@ -69,6 +69,12 @@ def test_a_route_without_auth_is_denied(start) -> None:
     assert gateway.client.get("/ping", headers=gateway.headers).status_code == 403
 
 
+MESSAGES = (
+    '  - {path: "/ping", methods: [POST], name: a, function: "functions.ping:handle",'
+    " auth: none, errors: oip}\n"
+)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -82,6 +88,36 @@ def test_what_is_no_route_is_told_in_the_same_shape(start, method, path, status,
     reply = start().client.open(path, method=method)
     assert (reply.status_code, reply.json["error"]["code"]) == (status, code)
     assert len(reply.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "shape"),
+    [
+        ("GET", "/v1/messages", "anthropic"),
+        ("POST", "/v1/messages/batches", "anthropic"),
+        ("POST", "/v1/messages/batches/a/cancel", "anthropic"),
+        ("POST", "/v1/files", "openai"),
+        ("POST", "/v2/models/a/versions/1/infer", "oip"),
+        ("POST", "/v2/models/a/infer", "oip"),
+        ("POST", "/v1/messagesbatches", "openai"),
+        ("POST", "nowhere", "openai"),
+    ],
+)
+def test_what_is_no_route_is_told_as_the_api_does(start, method, path, shape) -> None:
+    """An SDK reads its own API's errors on every path below a route's, and finds their id."""
+    gateway = start(
+        MESSAGES.replace("/ping", "/v1/messages").replace("errors: oip", "errors: anthropic")
+        + MESSAGES.replace("/ping", "/v2/models/{name}/infer").replace("name: a", "name: b")
+    )
+    assert gateway.snapshot.shape(path) == shape
+    reply = gateway.client.open(path, method=method)
+    if reply.status_code != 200:
+        error = reply.json["error"]
+        assert ("type" in reply.json, isinstance(error, str)) == (
+            shape == "anthropic",
+            shape == "oip",
+        )
+        assert ("request-id" in reply.headers) == (shape == "anthropic")
 
 
 def test_a_base_url_that_ends_in_a_slash_works(start) -> None:

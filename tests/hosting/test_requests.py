@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ai_gateway.errors import BadRequest, TooLarge
 from ai_gateway.hosting import Refusal
 from ai_gateway.hosting import environ as environs
-from tests.hosting.conftest import Answer, Running, head, read
+from tests.hosting.conftest import Answer, Running, head, read, running
 
 
 def said(answer: Answer) -> dict[str, Any]:
@@ -190,6 +190,21 @@ def test_too_large_by_its_length(echo: Running) -> None:
     assert isinstance(found.error, TooLarge)
     assert (found.method, found.path, found.client) == ("POST", "/", "127.0.0.1")
     assert found.request_id == answer.headers["x-request-id"]
+
+
+def test_a_refusal_has_its_callers_shape() -> None:
+    """An SDK reads its own API's errors, and finds their id, where no function was asked."""
+    with running(_unasked, max_body=lambda _path: 9, shape=lambda path: path[1:]) as server:
+        for more in (b"Content-Length: 10\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"):
+            answer = server.ask(b"POST /anthropic HTTP/1.1\r\nHost: x\r\n" + more)
+            assert json.loads(answer.body)["type"] == "error"
+            assert answer.headers["request-id"] == answer.headers["x-request-id"]
+        answer = server.ask(head("POST", "/oip", "Content-Length: 10"))
+        assert isinstance(json.loads(answer.body)["error"], str)
+
+
+def _unasked(_environ: Any, _start_response: Any) -> list[bytes]:
+    raise AssertionError
 
 
 def test_too_large_in_chunks(echo: Running) -> None:
@@ -379,4 +394,4 @@ def test_environ_without_addresses() -> None:
         "gateway.arrival": None,
     }
     assert environs.build(scope, b"", 0.0)["REMOTE_ADDR"] == ""
-    assert Refusal.of(BadRequest("no"), None).client == ""
+    assert Refusal.of(BadRequest("no"), {}, str).client == ""

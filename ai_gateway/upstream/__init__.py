@@ -236,7 +236,7 @@ class Upstreams:
         call = Call(
             method=given.method,
             url=relay.url(given, endpoint.url),
-            headers=relay.outgoing(given.headers),
+            headers=relay.outgoing(given.headers, given.credentials.header),
             body=given.body,
             deadline=deadline,
             started=self._clock.monotonic(),

@@ -125,9 +125,14 @@ def _plain(segment: str) -> str:
     return segment
 
 
-def outgoing(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The caller's headers that the target may see; raises BadRequest for one that is none."""
-    dropped = _HOP | _CALLERS | _named(headers)
+def outgoing(
+    headers: Mapping[str, str], key_header: str | None = None
+) -> list[tuple[bytes, bytes]]:
+    """The caller's headers that the target may see; raises BadRequest for one that is none.
+
+    ``key_header`` carries the gateway's own credentials, and nobody else's.
+    """
+    dropped = _HOP | _CALLERS | _named(headers) | {key_header or "authorization"}
     kept = []
     for name, value in headers.items():
         lower = name.lower().replace("_", "-")  # some servers take one for the other

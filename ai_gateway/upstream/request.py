@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from ai_gateway import strictjson
+from ai_gateway.errors import BadRequest
 from ai_gateway.formats import File
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import anthropic, oip, relay
@@ -139,7 +140,12 @@ def _rename(sent: dict[str, Any], names: Sequence[str], name: str) -> Sequence[s
 
 
 def _limit(sent: dict[str, Any], names: Sequence[str], most: int) -> None:
-    name = next((name for name in reversed(names) if name in sent), names[0])
-    asked = sent.get(name)
-    if asked is None or (isinstance(asked, int) and asked > most):
-        sent[name] = most
+    given = [name for name in names if sent.get(name) is not None]
+    for name in given or names[:1]:  # each: a server may know one of them only
+        sent[name] = _at_most(most, sent[name], name) if given else most
+
+
+def _at_most(most: int, asked: object, name: str) -> int:
+    if not isinstance(asked, int) or isinstance(asked, bool):  # a lenient server takes "9" for 9
+        raise BadRequest(f"{name}: a whole number was expected.", param=name)
+    return asked if 0 <= asked <= most else most  # below 0 is no limit to some

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import BadRequest, UpstreamError
@@ -211,6 +212,13 @@ def test_the_routes_credentials_are_added(pass_on: Pass, upstream: Any, tmp_path
     spec = Credentials(token_file=str(file))
     assert pass_on(headers={"authorization": "Bearer caller"}, credentials=spec).status == 200
     assert [got.headers["authorization"] for got in upstream.requests] == ["Bearer route-token"] * 2
+
+
+def test_the_credentials_header_is_the_routes_alone(pass_on: Pass, upstream: Any) -> None:
+    """A caller's header of the same name would be a second token, of which a target takes one."""
+    spec = Credentials(token=SecretStr("ours"), header="x-their-key")
+    assert pass_on(headers={"X-Their-Key": "caller"}, credentials=spec).status == 200
+    assert upstream.requests[0].headers["x-their-key"] == "ours"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ai_gateway.clock import SystemClock
-from ai_gateway.errors import UpstreamError, UpstreamTimeout
+from ai_gateway.errors import BadRequest, UpstreamError, UpstreamTimeout
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import Upstreams
 from tests.upstream.conftest import CHAT
@@ -68,7 +68,11 @@ def test_urls(ask: Any, upstream: Any, written: str, asked: str) -> None:
         ({"max_tokens": 500}, {"max_tokens": 100}),
         ({"max_tokens": 5}, {"max_tokens": 5}),
         ({"max_tokens": None}, {"max_tokens": 100}),
-        ({"max_tokens": "many"}, {"max_tokens": "many"}),
+        ({"max_tokens": -1}, {"max_tokens": 100}),
+        (
+            {"max_tokens": 500, "max_completion_tokens": 5},
+            {"max_tokens": 100, "max_completion_tokens": 5},
+        ),
         ({"max_completion_tokens": 500}, {"max_completion_tokens": 100}),
     ],
 )
@@ -76,6 +80,14 @@ def test_the_models_limit_of_tokens_holds(ask: Any, upstream: Any, asked: Any, s
     """A declared max_output_tokens caps what the caller asks for, and stands where he asks none."""
     ask(body={"messages": [], **asked}, max_output_tokens=100)
     assert upstream.requests[0].json() == {"messages": [], "model": "meta/llama", **sent}
+
+
+@pytest.mark.parametrize("asked", ["500", 500.0, True, [5]])
+def test_a_limit_that_no_cap_holds_is_refused(ask: Any, upstream: Any, asked: Any) -> None:
+    """A lenient server would read a number in it; nothing is asked."""
+    with pytest.raises(BadRequest, match=r"max_tokens: a whole number"):
+        ask(body={"messages": [], "max_tokens": asked}, max_output_tokens=100)
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize(("value", "simulated"), [("true", True), ("false", False), ("1", False)])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ai_gateway.manifest.checks import (
     access,
+    asking,
     cache,
     features,
     hosts,
@@ -25,5 +26,5 @@ __all__ = ["Finding", "Surroundings", "check"]
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
-    for part in (features, routes, models, cache, hosts, jobs, access, state):
+    for part in (features, routes, asking, models, cache, hosts, jobs, access, state):
         yield from part.check(manifest, around)

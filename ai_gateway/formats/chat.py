@@ -185,8 +185,11 @@ class Reader:
         if not isinstance(delta, Mapping):
             return
         for name in ("content", "refusal"):
-            if isinstance(delta.get(name), str):
-                self._texts.setdefault((index, name), []).append(delta[name])
+            said = delta.get(name)
+            if isinstance(said, str):
+                self._texts.setdefault((index, name), []).append(said)
+            elif isinstance(said, list):  # Mistral's reasoning models send parts
+                self._texts.setdefault((index, name), []).extend(parts(said))
         for call in listed(delta, "tool_calls"):
             for text in _arguments({"tool_calls": [call]}):
                 self._texts.setdefault((index, "tool", count(call, "index")), []).append(text)

@@ -125,3 +125,12 @@ def test_no_answer_breaks_the_reading(body: dict[str, Any]) -> None:
     for reader in (chat.Reader(), completions.Reader()):
         reader.add(body)
         reader.reading()
+
+
+def test_a_streams_content_may_come_in_parts() -> None:
+    """What a whole answer's parts say is read of a stream's too: a policy sees the same text."""
+    reader = chat.Reader()
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "why"}]}
+    for content in ([thinking], [{"type": "text", "text": "xy"}], "zz", [{"text": "y"}], [1]):
+        reader.add({"choices": [{"index": 0, "delta": {"content": content}}]})
+    assert reader.reading().text == "xyzzy"

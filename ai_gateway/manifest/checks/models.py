@@ -18,6 +18,12 @@ from ai_gateway.upstream.credentials import usable
 _ENDPOINT = re.compile(r"/namespaces/[^/]+/endpoints/")
 _API = re.compile(r"/v1(/[a-z/]+)?/?$")
 
+#: By dialect: keys of a model that change nothing of what is sent to it.
+_WORDLESS = {
+    "anthropic": ("include_usage", "token_limit"),
+    "oip": ("include_usage", "max_output_tokens", "token_limit"),
+}
+
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Each model by itself, then the names that point at one."""
@@ -39,6 +45,15 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
         yield from _url((*at, "url"), model.url, model.dialect)
         yield from check_credentials((*at, "credentials"), model.credentials)
         yield from _endpoints(at, model)
+        yield from _unsaid(at, model)
+
+
+def _unsaid(at: Location, model: Model) -> Iterator[Finding]:
+    """What its API has no word for."""
+    for name in _WORDLESS.get(model.dialect, ()):
+        if name in model.model_fields_set:
+            found = f"{name} and the dialect {model.dialect}, which knows no such thing"
+            yield Finding((*at, name), found, "it on a model that does")
 
 
 def _endpoints(at: Location, model: Model) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ guardrails and its record.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -32,7 +33,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
 from ai_gateway.cost.prices import Library
 from ai_gateway.errors import GatewayError
-from ai_gateway.guardrails.engine import Guardrails, Text
+from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
@@ -107,7 +108,8 @@ class Gateway:
         if call.stream:
             return self._stream(call, choice, decision)
         answer = self._forward.whole(call, choice, decision)
-        self._guard.enforce([Text(answer.text, "output")], decision)
+        events = [answer.body] if isinstance(answer.body, Mapping) else []
+        self._guard.answer(answer.text, events, decision)
         return answer
 
     def refuse(self, event: Event, error: GatewayError) -> None:
@@ -125,11 +127,11 @@ class Gateway:
         """All of a stream, once the policies have let it pass."""
         decision.held, decision.streamed = True, False
         try:
-            held = Held(list(chunks))
+            events = list(chunks)
         finally:
             chunks.close()
-        self._guard.enforce([Text(decision.output or "", "output")], decision)
-        return held
+        self._guard.answer(decision.output or "", events, decision)
+        return Held(events)
 
     def _ended(self, decision: Decision) -> None:
         """A stream is over; one that is held back goes on to be guarded."""

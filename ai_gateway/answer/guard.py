@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ai_gateway.answer.beside import beside
 from ai_gateway.answer.record import Decision
 from ai_gateway.errors import PolicyViolation
 from ai_gateway.guardrails.engine import Guardrails, Inspection, Text
@@ -28,6 +30,13 @@ class Guard:
         except PolicyViolation:
             decision.selection = decision.selection or "guardrail"
             raise
+
+    def answer(self, text: str, events: Iterable[Mapping[str, Any]], decision: Decision) -> None:
+        """The same for an answer: its text, and what else its ``events`` show the caller."""
+        texts = [Text(text, "output")]
+        if self.reads("output", decision.event.route) and (more := beside(events, text)):
+            texts.append(Text(more, "output"))
+        self.enforce(texts, decision)
 
     def reads(self, stage: str, route: Route) -> bool:
         """Whether a policy of ``route`` looks at texts of ``stage``."""

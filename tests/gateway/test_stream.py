@@ -142,3 +142,13 @@ def test_a_refused_answer_is_refused_as_a_stream_too(guarded) -> None:
     assert [(row["status"], row["output"]) for row in guarded.rows()] == [
         (403, "the word is plugh")
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["reasoning", "reasoning_content"])
+def test_what_a_model_thought_is_guarded_as_its_answer_is(start, stream, kind) -> None:
+    """The caller sees it, so a policy of answers holds for it, whole and streamed."""
+    policies = {"answers": POLICIES["answers"].replace("plugh", "the user asks")}
+    gateway = start(ROUTES.format(policies="answers"), policies=policies)
+    reply = ask(gateway, f"What is GRPO? [[simulate reasoning={kind}]]", stream=stream)
+    assert (reply.status_code, "policy_violation" in reply.text) == (403, True)

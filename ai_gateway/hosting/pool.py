@@ -47,6 +47,11 @@ class ThreadPool:
         self._queue: deque[Job] = deque()
         self.size = 0
 
+    @property
+    def idle(self) -> int:
+        """Threads that wait for a job."""
+        return len(self._idle)
+
     def submit(self, job: Job) -> bool:
         """Run ``job`` in a thread, soon; False when threads and queue are full."""
         with self._lock:

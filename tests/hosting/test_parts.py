@@ -34,7 +34,7 @@ def test_idle_thread_is_used_again() -> None:
     for number in range(20):
         assert pool.submit(lambda: threads.append(threading.get_ident()))
         assert wait_until(partial(_longer, threads, number))
-        time.sleep(0.002)
+        assert wait_until(lambda: pool.idle == 1)
     assert (pool.size, len(set(threads))) == (1, 1)
 
 

@@ -45,9 +45,9 @@ class Response:
 def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
     """The response to ``event``; never raises."""
     try:
-        event = replace(
-            event, caller=snapshot.identity.caller(event.route, event.method, event.headers)
-        )
+        caller = snapshot.identity.caller(event.route, event.method, event.headers)
+        if caller is not event.caller:
+            event = replace(event, caller=caller)
         _limit(event, snapshot)
         response = render(handler(event, snapshot.context), snapshot.bundle.manifest.heartbeat)
     except GatewayError as error:

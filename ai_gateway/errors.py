@@ -6,9 +6,10 @@
     ├── Forbidden 403 ── PolicyViolation
     ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413, CallerLeft 499
     ├── RateLimited 429
-    └── UpstreamError 502 ── UpstreamRateLimited 429, UpstreamTimeout 504, UpstreamUnavailable 503,
-                             UpstreamColdStart 503, UpstreamUnreachable (502 to 504),
-                             UpstreamDenied 502, UpstreamRefused (its own)
+    ├── GuardrailUnavailable 503
+    └── UpstreamError 502, or the upstream's own 5xx ── UpstreamUnavailable 503 or 529,
+            UpstreamColdStart 503, UpstreamUnreachable (502 to 504), UpstreamTimeout 504,
+            UpstreamRateLimited 429, UpstreamDenied 502, UpstreamRefused (its own)
 
 A message is safe for the caller: it holds what the caller sent or did, never a secret, an address
 or an exception's text. Only the runner turns an error into a response.
@@ -106,6 +107,13 @@ class PolicyViolation(Forbidden):
     type = "policy_violation"
 
 
+class GuardrailUnavailable(GatewayError):
+    """A guardrail check could not be run, and its policy fails closed."""
+
+    status = 503
+    code = "guardrail_unavailable"
+
+
 class NotFound(GatewayError):
     """No route has this path."""
 
@@ -157,7 +165,7 @@ class RateLimited(GatewayError):
 
 
 class UpstreamError(GatewayError):
-    """A model endpoint failed, or answered what is no answer."""
+    """A model endpoint failed, by a ``status`` of its own, or answered what is no answer."""
 
     status = 502
     code = "upstream_error"
@@ -169,10 +177,13 @@ class UpstreamError(GatewayError):
         self,
         message: str,
         *,
+        status: int | None = None,
         headers: Mapping[str, str] | None = None,
         may_have_run: bool | None = None,
     ) -> None:
         super().__init__(message, headers=headers)
+        if status is not None:
+            self.status = status
         if may_have_run is not None:
             self.may_have_run = may_have_run
 
@@ -197,8 +208,7 @@ class UpstreamUnreachable(UpstreamUnavailable):
     code = "upstream_unreachable"
 
     def __init__(self, message: str, status: int = 503) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(message, status=status)
 
 
 class UpstreamDenied(UpstreamError):
@@ -234,8 +244,7 @@ class UpstreamRefused(UpstreamError):
     def __init__(
         self, message: str, status: int, *, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(message, headers=headers)
-        self.status = status
+        super().__init__(message, status=status, headers=headers)
         if status == 404:  # noqa: PLR2004 - HTTP
             self.type = "not_found_error"  # LiteLLM believes the type before the status
 

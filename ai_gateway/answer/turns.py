@@ -44,7 +44,7 @@ class Turn:
     by: float = math.inf
 
     def begin(self) -> None:
-        """The first event of a stream is here: the endpoint answers, and is still busy."""
+        """A stream has said something: the endpoint answers, and is still busy."""
         if self.lease is not None:
             self.lease.answered()
         if self.leave is not None:
@@ -63,7 +63,7 @@ class Turn:
 
     def _tell(self, circuit: Circuit, error: BaseException | None) -> None:
         failed = isinstance(error, GatewayError) and counts(error)
-        # The first event told of a success: a stream that breaks after it is one call more.
+        # What was said told of a success: a stream that breaks after it is one call more.
         leave = circuit.enter() if self.leave is None and failed else self.leave
         if leave is None:
             return

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 Body = Mapping[str, Any]
 
@@ -89,6 +89,8 @@ class Format:
     read: Callable[[Body], Reading]
     #: A new Reader for a stream; None where the API has no streams.
     reader: Callable[[], Reader] | None = None
+    #: Whether an event of a stream says anything yet, or how the answer ended.
+    says: Callable[[Body], bool] = bool
     #: The API's own headers, which go with a request that is not translated.
     headers: tuple[str, ...] = ()
     #: The texts that define tools and answers, which are guarded too; ``texts`` holds none of them.

@@ -9,7 +9,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage, chat, responses
 from ai_gateway.formats.definitions import below
 from ai_gateway.formats.said import said
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of which no model reads a text: choices of the API's own, and recordings.
 _UNSAID = frozenset(

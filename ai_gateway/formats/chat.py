@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.definitions import below, definitions
 from ai_gateway.formats.said import strings, unescaped, worded
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of a message's parts and calls of which no model reads a text: names of the API's own,
 #: references, encoded pictures and sound.
@@ -24,6 +24,8 @@ _UNSAID = frozenset(
 _REFERENCES = _UNSAID | {"tool_call_id"}
 #: Templates print a role as it stands, and vLLM takes any.
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+#: Whose words are of another stage than ``input``.
+STAGES: Final = {"system": "system", "developer": "system", "tool": "tool", "function": "tool"}
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
 _KNOWN = frozenset(
     (
@@ -40,7 +42,7 @@ _KNOWN = frozenset(
 def texts(body: Body) -> list[Text]:
     """What every message says, under keys that are not known here too.
 
-    A tool's own words are of stage ``tool``.
+    A tool's own words are of stage ``tool``, the application's of stage ``system``.
     """
     said = []
     for message in body["messages"]:
@@ -52,8 +54,8 @@ def texts(body: Body) -> list[Text]:
 
 
 def _stage(message: object) -> str:
-    told = isinstance(message, dict) and message.get("role") in ("tool", "function")
-    return "tool" if told else "input"
+    role = message.get("role") if isinstance(message, dict) else None
+    return STAGES.get(role, "input") if isinstance(role, str) else "input"
 
 
 def _asked(message: object) -> Iterator[str]:
@@ -200,6 +202,19 @@ class Reader:
         return Reading("\n".join(text for text in said if text), self._finish, self._usage)
 
 
+def says(chunk: Body) -> bool:
+    """Whether a chunk brings anything of an answer, or its end: a role or usage alone does not."""
+    return any(map(_says, listed(chunk, "choices")))
+
+
+def _says(choice: object) -> bool:
+    if not isinstance(choice, Mapping):
+        return False
+    delta = choice.get("delta")
+    said = delta.items() if isinstance(delta, Mapping) else ()
+    return bool(choice.get("finish_reason")) or any(value for key, value in said if key != "role")
+
+
 def defined(body: Body) -> list[Text]:
     """Tools, the form of the answer, and whatever else a model's server may read."""
     return definitions(body, _KNOWN)
@@ -211,5 +226,6 @@ CHAT = Format(
     texts=texts,
     read=read,
     reader=Reader,
+    says=says,
     definitions=defined,
 )

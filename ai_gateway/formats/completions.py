@@ -8,7 +8,7 @@ from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count, listed, usage
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
 _KNOWN = frozenset(
@@ -79,11 +79,18 @@ class Reader:
         return Reading(said, self._finish, self._usage)
 
 
+def says(chunk: Body) -> bool:
+    """Whether a chunk brings anything of an answer, or its end."""
+    choices = listed(chunk, "choices")
+    return any(_named(choice, "text") or _named(choice, "finish_reason") for choice in choices)
+
+
 COMPLETIONS = Format(
     name="completions",
     path="/completions",
     texts=texts,
     read=read,
     reader=Reader,
+    says=says,
     definitions=lambda body: definitions(body, _KNOWN),
 )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ai_gateway.formats.said import worded
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys whose strings name kinds and places, or hold credentials; sentences alone are read there.
 _UNREAD = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, chat
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
 _KNOWN = frozenset(

@@ -8,7 +8,7 @@ from typing import Any
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage, responses
 from ai_gateway.formats.said import said
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of which no model reads a text: choices of the API's own, and pictures.
 _UNSAID = frozenset(

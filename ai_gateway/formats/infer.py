@@ -13,7 +13,7 @@ from itertools import chain
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 
 def texts(body: Body) -> list[Text]:

@@ -15,8 +15,8 @@ from ai_gateway.errors import (
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.formats.said import worded
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.formats.said import together, worded
+from ai_gateway.guardrails.scene import Text
 
 #: Keys of a block whose strings say nothing to a model: names, references and encoded bytes.
 _UNSAID = frozenset(
@@ -45,20 +45,22 @@ _KNOWN = frozenset(
 )
 
 #: The error types of an event stream that are not the model's own failure.
-_ERRORS: dict[str, type[UpstreamError]] = {
-    "overloaded_error": UpstreamUnavailable,
-    "rate_limit_error": UpstreamRateLimited,
-    "timeout_error": UpstreamTimeout,
-    "api_error": UpstreamError,
-    "invalid_request_error": UpstreamError,
+_ERRORS: dict[str, tuple[type[UpstreamError], int]] = {
+    "overloaded_error": (UpstreamUnavailable, 529),
+    "rate_limit_error": (UpstreamRateLimited, 429),
+    "timeout_error": (UpstreamTimeout, 504),
+    "api_error": (UpstreamError, 500),
+    "invalid_request_error": (UpstreamError, 502),
 }
+#: Events that come before anything of an answer, or beside it.
+_SILENT = ("message_start", "ping", "content_block_stop")
 
 
 def texts(body: Body) -> list[Text]:
     """The system prompt and what every message says; a tool's results are of stage ``tool``."""
-    said = [Text(text, "input") for text in _strings(body.get("system"))]
+    said = together([Text(text, "system") for text in _strings(body.get("system"))])
     for message in body["messages"]:
-        said += _content(message.get("content"))
+        said += together(list(_content(message.get("content"))))
     return said
 
 
@@ -140,7 +142,19 @@ def error(event: Body) -> UpstreamError:
     kind = found.get("type") if isinstance(found, Mapping) else None
     if not isinstance(kind, str) or kind not in _ERRORS:
         return UpstreamError("The model broke off its answer.")
-    return _ERRORS[kind](f"The model broke off its answer ({kind}).")
+    failure, status = _ERRORS[kind]
+    return failure(f"The model broke off its answer ({kind}).", status=status)
+
+
+def says(event: Body) -> bool:
+    """Whether an event brings anything of an answer, or its end; an empty text is nothing yet."""
+    kind = event.get("type")
+    if kind not in ("content_block_start", "content_block_delta"):
+        return kind not in _SILENT
+    piece = event.get("delta") or event.get("content_block")
+    if not isinstance(piece, Mapping):
+        return False
+    return bool(piece.get("text")) or piece.get("type") not in ("text", "text_delta")
 
 
 class Reader:
@@ -200,6 +214,7 @@ MESSAGES = Format(
     texts=texts,
     read=read,
     reader=Reader,
+    says=says,
     definitions=defined,
     headers=("anthropic-version", "anthropic-beta"),
 )

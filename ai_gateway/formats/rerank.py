@@ -12,7 +12,7 @@ from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
 from ai_gateway.formats.definitions import definitions
 from ai_gateway.formats.said import strings
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 
 def _texts(documents: str) -> Callable[[Body], list[Text]]:

@@ -9,8 +9,8 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
 from ai_gateway.formats.chat import count
 from ai_gateway.formats.definitions import definitions
-from ai_gateway.formats.said import unescaped, worded
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.formats.said import together, unescaped, worded
+from ai_gateway.guardrails.scene import Text
 
 # Keys whose strings are names, ids or data; everything else, known or not, is read as text.
 _NO_TEXT = frozenset(
@@ -40,7 +40,7 @@ def texts(body: Body) -> list[Text]:
     asked = body.get("input")
     items = asked if isinstance(asked, list) else [asked]
     return [
-        *_texts(body.get("instructions"), "input"),
+        *_texts(body.get("instructions"), "system"),
         *(text for item in items for text in _texts(item, _stage(item))),
         *_texts(body.get("prompt"), "input"),
     ]
@@ -54,11 +54,18 @@ def defined(body: Body) -> list[Text]:
 def _texts(value: object, stage: str) -> list[Text]:
     found = list(_strings(value))
     hidden = [text for piece in found for text in unescaped(piece)]
-    return [Text(text, stage) for text in (*found, *hidden)]
+    return [
+        *together([Text(text, stage) for text in found]),
+        *(Text(text, stage) for text in hidden),
+    ]
 
 
 def _stage(item: object) -> str:
-    return "tool" if isinstance(item, Mapping) and _is_result(item.get("type")) else "input"
+    if not isinstance(item, Mapping):
+        return "input"
+    if _is_result(item.get("type")):
+        return "tool"
+    return "system" if item.get("role") in ("system", "developer") else "input"
 
 
 def _is_result(kind: object) -> bool:

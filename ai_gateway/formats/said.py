@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import orjson
 
 from ai_gateway.formats import Body
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 _WORDS = 2  # so many are a name, or a scheme and its credentials
 _LONGEST = 50  # characters of a word; the lines of encoded bytes are longer
@@ -43,6 +44,19 @@ def worded(value: object) -> Iterator[str]:
 def _is_worded(text: str) -> bool:
     words = text.split(maxsplit=_WORDS)
     return len(words) > _WORDS and any(len(word) <= _LONGEST for word in text.split()[:-1])
+
+
+def together(texts: list[Text]) -> list[Text]:
+    """``texts`` of one message, and all of each stage as one: a model reads what they say so."""
+    if len(texts) < 2:  # noqa: PLR2004 - a whole has parts
+        return texts
+    stages = Counter(text.stage for text in texts)
+    wholes = [
+        Text("".join(text.text for text in texts if text.stage == stage), stage)
+        for stage, count in stages.items()
+        if count > 1
+    ]
+    return [*texts, *wholes]
 
 
 def unescaped(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ai_gateway import strictjson
-from ai_gateway.cost.estimate import asked
+from ai_gateway.cost.estimate import asked, once
 from ai_gateway.formats import Body
 from ai_gateway.formats.messages import MESSAGES
 
@@ -20,7 +20,7 @@ def estimated(body: Body) -> dict[str, Any]:
     """``input_tokens`` of a Messages request, and ``estimated``, which Anthropic does not have."""
     tools = body.get("tools")
     given = asked(
-        [text.text for text in MESSAGES.texts(body)],
+        once(text.text for text in MESSAGES.texts(body)),
         tools=strictjson.dumps(tools).decode() if tools else "",
     )
     pictures = sum(block.get("type") in _PICTURES for block in _blocks(body["messages"]))

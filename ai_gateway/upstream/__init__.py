@@ -25,7 +25,7 @@ from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
 from ai_gateway.upstream.exchange import Call, Incoming, RawReply, sent
 from ai_gateway.upstream.relay import ProxyRequest
-from ai_gateway.upstream.stream import Event, Stream
+from ai_gateway.upstream.stream import Event, Says, Stream
 from ai_gateway.upstream.surroundings import Surroundings
 
 __all__ = [
@@ -163,19 +163,28 @@ class Upstreams:
         files: Sequence[File] = (),
         cancel: Cancel = NEVER,
         headers: Sequence[tuple[str, str]] = (),
+        says: Says = bool,
     ) -> Stream:
         """The answer of ``model`` to ``body`` on ``path``, event by event; to be closed.
 
-        Its first event is here when this returns, so that until then another model can be asked:
-        everything that ``send`` raises is raised here, and for an answer that is not streamed or
-        holds no event an UpstreamError. On the paths of chat and completions the usage is asked
-        for, whether the caller did (``Stream.usage_asked``) or not.
+        Its first event that ``says`` something is here when this returns, so that until then
+        another model can be asked: everything that ``send`` raises is raised here, and for an
+        answer that is not streamed or says nothing an UpstreamError. It is not waited for beyond
+        ``timeout.first_byte`` while other events come. On the paths of chat and completions the
+        usage is asked for, whether the caller did (``Stream.usage_asked``) or not.
         """
         written = request.written(model, path, body, files, stream=True)
         incoming, token = self._opened(
             model, path, deadline, written=written, cancel=cancel, headers=headers
         )
-        return Stream(incoming, token, self._max_stream, usage_asked=request.asks_usage(body))
+        return Stream(
+            incoming,
+            token,
+            self._max_stream,
+            usage_asked=request.asks_usage(body),
+            says=says,
+            patience=model.timeout.first_byte,
+        )
 
     def binary(
         self,

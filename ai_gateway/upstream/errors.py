@@ -2,7 +2,8 @@
 
 The caller reads the result, so it says what happened and whose move it is: what the upstream
 refused in the request is the caller's (its 4xx and its words pass on), what it refused in the
-gateway's credentials is not (a 401 would look like the caller's own key).
+gateway's credentials is not (a 401 would look like the caller's own key). Its 5xx passes on as it
+is; the error's code tells it from a failure of the gateway's own.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ WORDS = 300  # characters of the upstream's own words that a caller sees
 _READ = 20_000  # characters of them that are looked at
 _CALLERS = (400, 404, 409, 413, 422)
 _CREDENTIALS = (401, 402, 403)
+_SERVER = range(500, 600)
+#: Full or away; 529 is how Anthropic says that it is overloaded.
+_AWAY = (503, 529)
 
 #: How Knative, Envoy and Istio say that nothing is ready behind them; their bodies are plain text.
 _STARTING = re.compile(
@@ -119,14 +123,19 @@ def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> Upst
         message = f"{who} is starting, or nothing is behind its address ({status}).{quoted}"
         return UpstreamColdStart(message, headers=wait)
     lost = status in _LOST or _RESET in quoted
+    # A 408 would tell the caller that his own request came too slowly.
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
         message = f"{who} did not answer in time: something before it gave up ({status}).{quoted}"
         return UpstreamTimeout(message, headers=wait, may_have_run=lost)
-    # 529 is how Anthropic says that it is overloaded.
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, 529):
+    if status in _AWAY:
         message = f"{who} is starting, full or away ({status}).{quoted}"
-        return UpstreamUnavailable(message, headers=wait, may_have_run=lost)
-    return UpstreamError(f"{who} failed ({status}).{quoted}", headers=wait, may_have_run=lost)
+        return UpstreamUnavailable(message, status=status, headers=wait, may_have_run=lost)
+    return UpstreamError(
+        f"{who} failed ({status}).{quoted}",
+        status=status if status in _SERVER else None,
+        headers=wait,
+        may_have_run=lost,
+    )
 
 
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:

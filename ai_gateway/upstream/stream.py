@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import chain
@@ -13,7 +14,10 @@ from ai_gateway.upstream import answer, errors, inflate, sse
 from ai_gateway.upstream.exchange import Incoming, RawReply
 
 Event = tuple[str | None, dict[str, Any]]
+#: Whether an event's data says anything yet, or how the answer ended.
+Says = Callable[[Mapping[str, Any]], bool]
 
+_SILENT = 100  # events that may come before one that says something
 _WHOLE = 32_000_000  # bytes of an answer in one piece
 _FAILED = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 _DONE = b"[DONE]"
@@ -29,11 +33,15 @@ class Stream:
     Raises the UpstreamError family where the stream breaks or holds an error, and CallerLeft. It
     ends by itself, or with ``close``; both let go of the connection. Used by one thread.
 
+    It is opened with its first event that ``says`` something and the events before it, at most 100:
+    a failure or an end until then is raised at once. Whatever comes after ``patience`` seconds of
+    the call opens it as well, so that a model that only shows that it is alive is passed on.
+
     Attributes:
         status: Of the head, as are ``headers`` and ``request_id`` (the upstream's own).
         usage_asked: Whether the caller himself asked for the usage.
         first_byte_ms: Milliseconds from the call's beginning to the head.
-        first_event_ms: The same to the first event.
+        first_event_ms: The same to the first event that says something.
         simulated: Whether the stand-in answered.
     """
 
@@ -44,6 +52,8 @@ class Stream:
         most: int,
         *,
         usage_asked: bool,
+        says: Says,
+        patience: float,
     ) -> None:
         self.status = incoming.status
         self.headers: Mapping[str, str] = incoming.headers
@@ -54,7 +64,7 @@ class Stream:
         # Apart from this object, so that one that is forgotten closes its connection at once.
         self._reading = _Reading(incoming, token)
         self._events = self._reading.events(most)
-        self._first: Event | None = _first(self._events, incoming.who)
+        self._held = deque(_begun(self._events, incoming, says, patience))
         self.first_event_ms = incoming.elapsed_ms()
 
     @property
@@ -67,22 +77,23 @@ class Stream:
         return self
 
     def __next__(self) -> Event:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return next(self._events)
+        return self._held.popleft() if self._held else next(self._events)
 
     def close(self) -> None:
         """Nothing more is read; the connection is closed if the stream was not over."""
-        self._first = None
+        self._held.clear()
         self._events.close()
 
 
-def _first(events: Iterator[Event], who: str) -> Event:
-    first = next(events, None)
-    if first is None:
-        raise UpstreamError(f"{who} ended its stream before it began.")
-    return first
+def _begun(
+    events: Iterator[Event], incoming: Incoming, says: Says, patience: float
+) -> Iterator[Event]:
+    """The events up to the first that says something, or that is waited for no longer."""
+    for count, event in enumerate(events, 1):
+        yield event
+        if says(event[1]) or count == _SILENT or incoming.elapsed_ms() > patience * 1000:
+            return
+    raise UpstreamError(f"{incoming.who} ended its stream before it said anything.")
 
 
 class _Reading:

@@ -185,7 +185,7 @@ def test_tools(target: Target, kind: str, *, stream: bool) -> None:
     assert json.loads(calls[1].function.arguments) == {"place": "Paris"}
 
 
-FAILURES = (400, 404, 429, 500, 503)
+FAILURES = (400, 404, 429, 500, 502, 503)
 ERRORS = {
     400: "BadRequestError",
     404: "NotFoundError",

@@ -144,7 +144,7 @@ def test_errors(model: Any, status: int, error: str) -> None:
 def test_late_error(model: Any) -> None:
     """An error in mid-stream is raised."""
     with pytest.raises(openai.APIError):
-        list(model.stream_complete(fails("late-error=3")))
+        list(model.stream_complete(fails("late-error=5")))
 
 
 @pytest.mark.parametrize("where", ["after-headers", "mid-body", "mid-utf8"])

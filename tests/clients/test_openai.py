@@ -278,7 +278,7 @@ def test_pictures_and_words_as_they_come(target: Target) -> None:
     assert events[-1].text == f"The file a.wav has {len(sound)} bytes."
 
 
-FAILURES = (400, 403, 404, 409, 422, 429, 500, 503)
+FAILURES = (400, 403, 404, 409, 422, 429, 500, 503, 529)
 ERRORS = {
     400: "BadRequestError",
     403: "PermissionDeniedError",
@@ -289,6 +289,7 @@ ERRORS = {
     500: "InternalServerError",
     502: "InternalServerError",
     503: "InternalServerError",
+    529: "InternalServerError",
 }
 
 
@@ -332,7 +333,7 @@ def test_late_error(client: Any, target: Target) -> None:
     """An error after the first chunks is raised, never a silent end."""
     seen = []
     with pytest.raises(openai.APIError):
-        seen.extend(chat(client, target, fails("late-error=3"), stream=True))
+        seen.extend(chat(client, target, fails("late-error=5"), stream=True))
     assert seen
 
 
@@ -364,9 +365,7 @@ def test_leave(client: Any, target: Target) -> None:
 def test_leave_in_silence(client: Any, target: Target) -> None:
     """Nor need the model say anything for its caller's leaving to be noticed."""
     before = target.disconnects()
-    with chat(
-        client, target, "Hello! [[simulate say=One two.; chunk-delay=20]]", stream=True
-    ) as it:
+    with chat(client, target, "Hello! [[simulate say=One two.; chunk-delay=2]]", stream=True) as it:
         next(iter(it))
     assert target.left(before)
 

@@ -70,7 +70,7 @@ def test_what_tools_say_is_of_their_stage() -> None:
     """A result is told from a question."""
     roles = ["user", "tool", "function", "system"]
     found = CHAT.texts({"messages": [{"role": role, "content": "a"} for role in roles]})
-    assert [text.stage for text in found] == ["input", "tool", "tool", "input"]
+    assert [text.stage for text in found] == ["input", "tool", "tool", "system"]
 
 
 @given(

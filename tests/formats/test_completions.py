@@ -7,7 +7,7 @@ import pytest
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Usage
 from ai_gateway.formats.completions import COMPLETIONS, Reader
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 
 
 @pytest.mark.parametrize(

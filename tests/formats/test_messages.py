@@ -56,7 +56,7 @@ def test_texts_of_tool_results():
         {"type": "text", "text": "four"},
     ]
     expected = [("one", "tool"), ("two", "tool"), ("three", "tool"), ("four", "input")]
-    assert said(content) == expected
+    assert said(content) == [*expected, ("onetwothree", "tool")]
 
 
 def test_texts_of_calls_and_thoughts():
@@ -66,7 +66,7 @@ def test_texts_of_calls_and_thoughts():
         {"type": "redacted_thinking", "data": "c2VjcmV0"},
         {"type": "tool_use", "id": "t1", "name": "find", "input": {"q": "x"}},
     ]
-    assert said(content) == [("hm", "input"), ('{"q":"x"}', "input")]
+    assert said(content) == [("hm", "input"), ('{"q":"x"}', "input"), ('hm{"q":"x"}', "input")]
 
 
 def test_texts_of_documents():
@@ -77,7 +77,15 @@ def test_texts_of_documents():
         {"type": "document", "source": {"type": "base64", "data": "JVBERi0="}},
         {"type": "image", "source": {"type": "url", "url": "https://host.example/a.png"}},
     ]
-    assert [text for text, _ in said(content)] == ["body", "title", "context"]
+    assert [text for text, _ in said(content)][:-1] == ["body", "title", "context"]
+
+
+def test_what_blocks_say_together_is_read():
+    """A word that is spread over two of them is whole to a model."""
+    blocks = [{"type": "text", "text": "xy"}, {"type": "text", "text": "zzy"}]
+    assert said(blocks)[-1] == ("xyzzy", "input")
+    body = {"system": blocks, "messages": [{"role": "user", "content": "Hi"}]}
+    assert MESSAGES.texts(body)[2].text == "xyzzy"
 
 
 def test_texts_of_unknown_blocks():

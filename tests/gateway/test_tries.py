@@ -39,7 +39,7 @@ def test_nothing_is_repeated_unless_declared(start, simulator) -> None:
     """Without retries one failure is the answer."""
     gateway = start(ROUTE)
     simulator.faults["model-a"] = "status=500; times=1"
-    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 502
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 500
     assert len(attempts(gateway)) == 1
 
 
@@ -87,12 +87,152 @@ def test_a_stream_falls_back_before_its_first_event(start, simulator) -> None:
     assert [row["served"] for row in gateway.rows()] == ["model-b"]
 
 
+STREAMS = """
+  - path: /v1/chat/completions
+    function: functions.v1.chat_completions:handle
+    auth: api-key
+    guardrails: []
+    {declared}
+  - path: /v1/messages
+    function: functions.v1.messages:handle
+    errors: anthropic
+    auth: api-key
+    guardrails: []
+    {declared}
+  - path: /v1/responses
+    function: functions.v1.responses:handle
+    auth: api-key
+    guardrails: []
+    {declared}
+"""
+MESSAGES = {"stream": True, "messages": [{"role": "user", "content": "What is GRPO?"}]}
+#: How each API asks for a stream, and how one begins and ends.
+ASKED = {
+    "/v1/chat/completions": (MESSAGES, '"role":"assistant"', "data: [DONE]"),
+    "/v1/messages": ({**MESSAGES, "max_tokens": 500}, "event: message_start", "message_stop"),
+    "/v1/responses": (
+        {"stream": True, "input": "What is GRPO?"},
+        "event: response.created",
+        "event: response.completed",
+    ),
+}
+
+
+def claude(simulator) -> str:
+    """A model that speaks Anthropic's API."""
+    place = f"url: {simulator.url}/anthropic/v1, model_id: claude-simulated, dialect: anthropic"
+    return f"  claude: {{{place}, credentials: {{token: t}}}}\n"
+
+
+@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [("model-a", "late-error=1"), ("claude", "late-error=1"), ("claude", "late-error=3")],
+)
+def test_a_stream_falls_back_before_its_first_word(start, simulator, path, model, fault) -> None:
+    """A role, the head of a message and pings say nothing yet: whoever fails then is replaced."""
+    gateway = start(
+        STREAMS.format(declared="fallback: {models: model-b}"), models=claude(simulator)
+    )
+    simulator.faults["anthropic" if model == "claude" else model] = fault
+    body, begins, ends = ASKED[path]
+    reply = gateway.client.post(path, json={**body, "model": model}, headers=gateway.headers)
+    assert (reply.status_code, reply.headers["x-gateway-model"]) == (200, "model-b")
+    assert (reply.text.count(begins), '"error":{' in reply.text) == (1, False)
+    assert ends in reply.text
+    (row,) = gateway.rows()
+    assert (row["status"], row["chosen"], row["served"]) == (200, model, "model-b")
+    assert attempts(gateway) == [(model, "upstream_error"), ("model-b", None)]
+    assert row["output"]
+
+
+@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize(
+    ("model", "fault"), [("model-a", "late-error=2"), ("claude", "late-error=4")]
+)
+def test_a_stream_that_has_said_a_word_stays_whose_it_is(
+    start, simulator, path, model, fault
+) -> None:
+    """What fails after the first word is told in the stream; nobody else is asked."""
+    gateway = start(
+        STREAMS.format(declared="fallback: {models: model-b}"), models=claude(simulator)
+    )
+    simulator.faults["anthropic" if model == "claude" else model] = fault
+    body, begins, _ = ASKED[path]
+    reply = gateway.client.post(path, json={**body, "model": model}, headers=gateway.headers)
+    assert (reply.status_code, reply.headers["x-gateway-model"]) == (200, model)
+    assert (reply.text.count(begins), '"error":{' in reply.text) == (1, True)
+    assert simulator.counts["model-b"] == 0
+    (row,) = gateway.rows()
+    assert (row["status"], row["error"]) == (500, "upstream_error")
+
+
+def test_a_stream_is_asked_for_again_before_its_first_word(start, simulator) -> None:
+    """The caller sees the second try alone."""
+    gateway = start(STREAMS.format(declared="retries: {backoff: 1ms}"))
+    simulator.faults["model-a"] = "late-error=1; times=1"
+    body = {**MESSAGES, "model": "model-a"}
+    reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    assert (reply.status_code, reply.text.count('"role":"assistant"')) == (200, 1)
+    assert attempts(gateway) == [("model-a", "upstream_error"), ("model-a", None)]
+
+
+def test_streams_that_break_before_their_first_word_open_the_circuit(start, simulator) -> None:
+    """Each counts once, as a failure; where nobody else may answer, it is the upstream's status."""
+    gateway = start(
+        STREAMS.format(declared=""), models="    breaker: {failures: 2, share: 0, cooldown: 1m}\n"
+    )
+    simulator.faults["model-a"] = "late-error=1"
+    body = {**MESSAGES, "model": "model-a"}
+    post = gateway.client.post
+    replies = [post("/v1/chat/completions", json=body, headers=gateway.headers) for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [500, 500, 503]
+    assert simulator.counts["model-a"] == 2
+
+
+def test_a_caller_may_leave_before_the_first_word(start, simulator) -> None:
+    """Who waits for a model that has only begun is noticed when he leaves."""
+    gateway = start(STREAMS.format(declared="fallback: {models: model-b}"))
+    simulator.faults["model-a"] = "chunk-delay=30"
+    arrival = Arrival()
+
+    def ask():
+        reply = gateway.client.application.test_client().post(
+            "/v1/chat/completions",
+            json={**MESSAGES, "model": "model-a"},
+            headers=gateway.headers,
+            environ_overrides={"gateway.disconnected": arrival},
+        )
+        return reply.status_code
+
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask)
+        while not simulator.counts["model-a"]:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        left = time.monotonic()
+        arrival.leave()
+        assert asked.result() == 499
+    assert time.monotonic() - left < 1
+    assert attempts(gateway) == [("model-a", "client_closed_request")]
+
+
+def test_the_first_token_is_the_first_word(start, simulator) -> None:
+    """The record tells when something was said, not when a role came."""
+    gateway = start(STREAMS.format(declared=""))
+    simulator.faults["model-a"] = "say=One.; chunk-delay=0.2"
+    body = {**MESSAGES, "model": "model-a"}
+    gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    (row,) = gateway.rows()
+    assert 200 <= row["time_to_first_token_ms"] < row["latency_ms"]
+
+
 def test_a_model_that_fails_is_left_alone_for_a_while(start, simulator) -> None:
     """After so many failures a model is not asked; the caller is told when to come again."""
     gateway = start(ROUTE, models="    breaker: {failures: 2, share: 0, cooldown: 1m}\n")
     simulator.faults["model-a"] = "status=500"
     statuses = [gateway.ask("x", model_name="model-a").status_code for _ in range(4)]
-    assert statuses == [502, 502, 503, 503]
+    assert statuses == [500, 500, 503, 503]
     assert simulator.counts["model-a"] == 2
     reply = gateway.ask("x", model_name="model-a")
     assert reply.json["error"]["code"] == "model_circuit_open"
@@ -105,7 +245,7 @@ def test_readiness_warns_of_models_that_are_left_alone(start, simulator) -> None
     gateway = start(ROUTE + ready, models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n")
     assert gateway.client.get("/readyz").json["models"] == "ok"
     simulator.faults["model-a"] = "status=500"
-    assert gateway.ask("x", model_name="model-a").status_code == 502
+    assert gateway.ask("x", model_name="model-a").status_code == 500
     reply = gateway.client.get("/readyz")
     assert (reply.status_code, reply.json["models"]) == (200, "1 left alone after failures")
 
@@ -120,11 +260,11 @@ def test_after_the_cooldown_a_call_probes_the_model(start, simulator) -> None:
         return registry.get_sample_value("ai_gateway_circuit", labels)
 
     simulator.faults["model-a"] = "status=500; times=2"
-    assert gateway.ask("x", model_name="model-a").status_code == 502
+    assert gateway.ask("x", model_name="model-a").status_code == 500
     assert (gateway.ask("x", model_name="model-a").status_code, state()) == (503, 2)
     time.sleep(0.35)
     assert state() == 1
-    assert (gateway.ask("x", model_name="model-a").status_code, state()) == (502, 2)
+    assert (gateway.ask("x", model_name="model-a").status_code, state()) == (500, 2)
     time.sleep(0.35)
     assert (gateway.ask("x", model_name="model-a").status_code, state()) == (200, 0)
     assert simulator.counts["model-a"] == 3
@@ -166,7 +306,7 @@ def test_a_model_that_declares_it_is_waited_for_without_retries(start, simulator
     simulator.faults["model-a"] = "status=503-text; times=2"
     assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 200
     simulator.faults["model-a"] = "status=500; times=2"
-    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 502
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 500
 
 
 def test_a_cold_start_is_waited_for_within_the_deadline(start, simulator) -> None:
@@ -285,7 +425,7 @@ def test_where_all_are_left_alone_the_caller_is_told(start, simulator) -> None:
     )
     simulator.faults["model-a"] = "status=500"
     statuses = [gateway.ask("x", model_name="model-a").status_code for _ in range(2)]
-    assert statuses == [502, 503]
+    assert statuses == [500, 503]
     assert simulator.counts["model-a"] == 1
 
 
@@ -305,13 +445,12 @@ def test_a_stream_that_breaks_late_counts_for_the_circuit(start, simulator) -> N
 
 def test_who_cannot_be_told_the_request_is_no_fallback(start, simulator) -> None:
     """A model of another API is passed over where the request has no words for it there."""
-    place = f"url: {simulator.url}/anthropic/v1, model_id: claude-simulated, dialect: anthropic"
     gateway = start(
         ROUTE.replace("/inference", "/v1/chat/completions").replace(
             "functions.inference:", "functions.v1.chat_completions:"
         )
         + "    fallback: {models: [claude, model-b]}\n",
-        models=f"  claude: {{{place}, credentials: {{token: t}}}}\n",
+        models=claude(simulator),
     )
     simulator.faults["model-a"] = "status=500"
     messages = [{"role": "user", "content": "What is GRPO?"}]
@@ -366,7 +505,7 @@ def test_a_fallback_that_cannot_be_told_is_passed_over(start, simulator) -> None
     simulator.faults["model-a"] = "status=500"
     body = {"model": "model-a", "seed": 1, "messages": [{"role": "user", "content": "Hi"}]}
     reply = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
-    assert (reply.status_code, reply.json["error"]["code"]) == (502, "upstream_error")
+    assert (reply.status_code, reply.json["error"]["code"]) == (500, "upstream_error")
 
 
 def test_what_the_chosen_model_cannot_be_told_is_the_callers_mistake(start, simulator) -> None:
@@ -385,7 +524,7 @@ def test_a_breaker_lives_on_while_the_bundle_is_reloaded(start, simulator) -> No
     """A model that was left alone before a reload is so after it."""
     gateway = start(ROUTE, models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n")
     simulator.faults["model-a"] = "status=500"
-    assert gateway.ask("x", model_name="model-a").status_code == 502
+    assert gateway.ask("x", model_name="model-a").status_code == 500
     app = gateway.client.application
 
     def swap(bundle) -> None:

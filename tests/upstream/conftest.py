@@ -71,10 +71,10 @@ def listen(
     def call(
         within: float = 5.0, body: Any = BODY, path: str = "/chat/completions", **fields: Any
     ) -> Stream:
-        cancel = fields.pop("cancel", NEVER)
+        cancel, says = fields.pop("cancel", NEVER), fields.pop("says", bool)
         model = Model.model_validate({"url": upstream.url, "model_id": "meta/llama", **fields})
         end = SystemClock().monotonic() + within
-        return upstreams.stream(model, path, body, end, cancel=cancel)
+        return upstreams.stream(model, path, body, end, cancel=cancel, says=says)
 
     return call
 

@@ -263,7 +263,7 @@ PROVIDERS = (
             529,
             {"request-id": "req_2", "retry-after": "5"},
         ),
-        (503, "upstream_unavailable", "Overloaded"),
+        (529, "upstream_unavailable", "Overloaded"),
         {"retry-after": "5", "x-upstream-request-id": "req_2"},
         asks_usage=False,
     ),

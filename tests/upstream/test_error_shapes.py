@@ -34,9 +34,13 @@ CLASSES: dict[int, tuple[type[Exception], type[Exception]]] = {
     413: (openai.APIStatusError, anthropic.RequestTooLargeError),
     422: (openai.UnprocessableEntityError, anthropic.UnprocessableEntityError),
     429: (openai.RateLimitError, anthropic.RateLimitError),
+    500: (openai.InternalServerError, anthropic.InternalServerError),
+    501: (openai.InternalServerError, anthropic.HTTPNotImplementedError),
     502: (openai.InternalServerError, anthropic.InternalServerError),
     503: (openai.InternalServerError, anthropic.ServiceUnavailableError),
     504: (openai.InternalServerError, anthropic.DeadlineExceededError),
+    520: (openai.InternalServerError, anthropic.InternalServerError),
+    529: (openai.InternalServerError, anthropic.OverloadedError),
 }
 PAGE = b"<!DOCTYPE html><html><body>Sign in at https://sso.internal</body></html>"
 
@@ -94,7 +98,7 @@ SHAPES = (
     Shape("NVCF limit", 429, {"status": 429, "title": "Too Many Requests"}, 429, "Too Many"),
     Shape("NVCF silent", 504, b"", 504, "(504)", {"nvcf-reqid": "n-1"}),
     text("NVCF no key", 401, "Header of type `authorization` was missing", 502, CREDENTIALS),
-    Shape("vLLM engine", 500, nested("EngineCore died", "InternalServerError", 500), 502, "Engine"),
+    Shape("vLLM engine", 500, nested("EngineCore died", "InternalServerError", 500), 500, "Engine"),
     Shape("vLLM overloaded", 503, nested("busy", "ServiceUnavailable", 503), 503, "busy"),
     Shape("KServe", 400, {"error": {"code": "400", "message": "bad", "type": "B"}}, 400, "bad"),
     Shape("KServe text", 400, {"error": "shape mismatch"}, 400, "shape mismatch"),
@@ -110,7 +114,7 @@ SHAPES = (
     Shape("OpenAI quota", 429, nested("quota", "insufficient_quota"), 429, "quota"),
     Shape("OpenAI key", 401, nested("Incorrect API key", "x", "invalid_api_key"), 502, CREDENTIALS),
     Shape("OpenAI country", 403, nested("unsupported region", "x"), 502, CREDENTIALS),
-    Shape("OpenAI server", 500, nested("had an error", "server_error"), 502, "had an error"),
+    Shape("OpenAI server", 500, nested("had an error", "server_error"), 500, "had an error"),
     Shape("OpenAI overload", 503, nested("overloaded", "server_error"), 503, "overloaded"),
     Shape(
         "Azure limit",
@@ -129,7 +133,7 @@ SHAPES = (
     ),
     Shape("Azure none", 404, {"error": {"code": "DeploymentNotFound", "message": "x"}}, 404, "x"),
     Shape("Azure key", 401, {"error": {"code": "401", "message": "no"}}, 502, CREDENTIALS),
-    Shape("Azure under 200", 200, nested("x", "server_error", "500"), 502, "x", told=500),
+    Shape("Azure under 200", 200, nested("x", "server_error", "500"), 500, "x", told=500),
     *(
         Shape(
             f"Anthropic {kind}", status, claude(kind, "m."), becomes, says, NUMBER, model="claude"
@@ -142,9 +146,9 @@ SHAPES = (
             ("not_found_error", 404, 404, "m."),
             ("request_too_large", 413, 413, "m."),
             ("rate_limit_error", 429, 429, "m."),
-            ("api_error", 500, 502, "m."),
+            ("api_error", 500, 500, "m."),
             ("timeout_error", 504, 504, "m."),
-            ("overloaded_error", 529, 503, "m."),
+            ("overloaded_error", 529, 529, "m."),
         )
     ),
     Shape(
@@ -173,7 +177,7 @@ SHAPES = (
             ("PERMISSION_DENIED", 403, 502, CREDENTIALS),
             ("NOT_FOUND", 404, 404, "m."),
             ("RESOURCE_EXHAUSTED", 429, 429, "m."),
-            ("INTERNAL", 500, 502, "m."),
+            ("INTERNAL", 500, 500, "m."),
             ("UNAVAILABLE", 503, 503, "m."),
             ("DEADLINE_EXCEEDED", 504, 504, "m."),
         )
@@ -215,6 +219,11 @@ SHAPES = (
     Shape("login page", 200, PAGE, 502, "HTML page", content_type="text/html", told=0),
     Shape("login 403", 403, PAGE, 502, CREDENTIALS, content_type="text/html"),
     Shape("login redirect", 302, b"", 502, "redirect", {"location": "/login"}),
+    text("gateway before it", 502, "bad gateway", 502, "failed (502). It said: bad gateway"),
+    text("method", 501, "not implemented", 501, "failed (501)"),
+    text("Cloudflare", 520, "error code: 520", 520, "error code: 520"),
+    text("no HTTP status", 600, "", 502, "failed (600)"),
+    text("slow request", 408, "", 504, "did not answer in time"),
     Shape("proxy's page", 502, PAGE, 502, "HTML page", content_type="text/html"),
 )
 

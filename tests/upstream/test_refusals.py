@@ -180,9 +180,9 @@ def test_a_long_answer_with_many_brackets_is_read(ask: Any, upstream: Any) -> No
         ({"error": {"message": "m", "code": 400}}, UpstreamRefused, 400),
         ({"error": {"message": "m", "code": "429"}}, UpstreamRateLimited, 429),
         ({"object": "error", "message": "m", "code": 404}, UpstreamRefused, 404),
-        ({"error": {"message": "m", "code": "weird"}}, UpstreamError, 502),
-        ({"error": "m"}, UpstreamError, 502),
-        ({"object": "error", "message": "m"}, UpstreamError, 502),
+        ({"error": {"message": "m", "code": "weird"}}, UpstreamError, 500),
+        ({"error": "m"}, UpstreamError, 500),
+        ({"object": "error", "message": "m"}, UpstreamError, 500),
         ({"error": {"message": "m"}, "code": 503}, UpstreamUnavailable, 503),
     ],
 )

@@ -49,6 +49,7 @@ from tests.upstream.fake import (
 
 pytestmark = pytest.mark.wire
 
+SILENT = event(delta(""))
 HELLO = [event(delta(text)) for text in ("Hel", "lo", "!")]
 
 
@@ -229,14 +230,14 @@ ERRORS = [
     ({"error": {"message": "m", "type": "BadRequestError"}}, None, UpstreamRefused, 400),
     ({"error": {"message": "m", "code": "rate_limit_exceeded"}}, None, UpstreamRateLimited, 429),
     ({"error": {"message": "m", "status": 400, "code": "x"}}, None, UpstreamRefused, 400),
-    ({"error": "m"}, None, UpstreamError, 502),
+    ({"error": "m"}, None, UpstreamError, 500),
     ({"object": "error", "message": "m", "code": 404}, None, UpstreamRefused, 404),
     ([{"error": {"code": 503, "message": "m"}}], None, UpstreamUnavailable, 503),
     (
         {"type": "error", "error": {"type": "overloaded_error", "message": "m"}},
         "error",
         UpstreamUnavailable,
-        503,
+        529,
     ),
     (
         {"type": "error", "error": {"type": "invalid_request_error", "message": "m"}},
@@ -244,9 +245,9 @@ ERRORS = [
         UpstreamRefused,
         400,
     ),
-    ({"type": "error", "code": "server_error", "message": "m"}, None, UpstreamError, 502),
-    ({"message": "m"}, "error", UpstreamError, 502),
-    ("m", "error", UpstreamError, 502),
+    ({"type": "error", "code": "server_error", "message": "m"}, None, UpstreamError, 500),
+    ({"message": "m"}, "error", UpstreamError, 500),
+    ("m", "error", UpstreamError, 500),
 ]
 
 
@@ -297,11 +298,11 @@ def test_an_error_after_the_first_events(listen: Any, upstream: FakeUpstream) ->
         (reply(b"<html>", 200, None, "text/html"), UpstreamError, "HTML page"),
         (reply(b"{", 200, None, "text/event-stream"), UpstreamError, "JSON was due"),
         (reply(b"[]"), UpstreamError, "no object"),
-        (reply(b"", 200, None, "text/event-stream"), UpstreamError, "before it began"),
-        (reply(b"all is well", 200, None, "text/plain"), UpstreamError, "before it began"),
-        (streamed(), UpstreamError, "before it began"),
-        (streamed(DONE), UpstreamError, "before it began"),
-        (streamed(b": ping\n\n"), UpstreamError, "before it began"),
+        (reply(b"", 200, None, "text/event-stream"), UpstreamError, "before it said anything"),
+        (reply(b"all is well", 200, None, "text/plain"), UpstreamError, "before it said anything"),
+        (streamed(), UpstreamError, "before it said anything"),
+        (streamed(DONE), UpstreamError, "before it said anything"),
+        (streamed(b": ping\n\n"), UpstreamError, "before it said anything"),
         (streamed(event("no json")), UpstreamError, "no JSON object"),
         (streamed(event([1])), UpstreamError, "no JSON object"),
         (streamed(event("[" * 2000)), UpstreamError, "no JSON object"),
@@ -321,6 +322,64 @@ def test_failures_before_the_first_event(
     with pytest.raises(UpstreamError, match=said) as caught:
         listen()
     assert type(caught.value) is kind
+
+
+def words(data: Any) -> bool:
+    """Whether a chunk has any."""
+    return bool(data["choices"][0]["delta"]["content"])
+
+
+def test_what_says_nothing_yet_waits_for_what_does(
+    listen: Any, upstream: FakeUpstream, over: Any
+) -> None:
+    """A stream is opened with its first word; every event comes once, in order."""
+    upstream.script(
+        paced([head(), *map(chunk, [SILENT, SILENT, *HELLO, DONE]), chunk(b"")], 0.1, over)
+    )
+    stream = listen(says=words)
+    assert stream.first_event_ms >= stream.first_byte_ms + 200
+    assert texts(stream) == ["", "", "Hel", "lo", "!"]
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (streamed(SILENT, event({"error": "m"}), *HELLO, DONE), UpstreamError),
+        (streamed(SILENT, event({"error": {"code": 503, "message": "m"}})), UpstreamUnavailable),
+        (then_close(head() + chunk(SILENT)), UpstreamError),
+        (streamed(SILENT, DONE), UpstreamError),
+        (streamed(SILENT), UpstreamError),
+    ],
+)
+def test_what_breaks_before_the_first_word_is_raised_at_once(
+    listen: Any, upstream: FakeUpstream, step: Any, kind: type[UpstreamError]
+) -> None:
+    """Nobody was told anything yet, so another model can be asked; the connection is let go of."""
+    upstream.script(step, streamed(*HELLO, DONE))
+    with pytest.raises(UpstreamError) as caught:
+        listen(says=words, max_connections=1)
+    assert type(caught.value) is kind
+    assert texts(listen(max_connections=1)) == ["Hel", "lo", "!"]
+
+
+def test_a_silence_of_many_events_is_passed_on(listen: Any, upstream: FakeUpstream) -> None:
+    """No more than a hundred are held."""
+    upstream.script(streamed(*[SILENT] * 100, event({"error": "m"})))
+    stream = listen(says=words)
+    assert [next(stream) for _ in range(100)] == [(None, delta(""))] * 100
+    with pytest.raises(UpstreamError, match="m"):
+        next(stream)
+
+
+def test_a_silence_that_lasts_is_passed_on(listen: Any, upstream: FakeUpstream, over: Any) -> None:
+    """A model that shows that it is alive is held no longer than it may be silent at first."""
+    upstream.script(paced([head(), *[chunk(SILENT)] * 20], 0.1, over))
+    began = time.monotonic()
+    stream = listen(says=words, timeout={"first_byte": "500ms"})
+    assert 0.4 < time.monotonic() - began < 1.5
+    assert next(stream) == (None, delta(""))
+    stream.close()
+    assert list(stream) == []
 
 
 @pytest.mark.parametrize(

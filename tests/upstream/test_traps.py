@@ -21,9 +21,10 @@ pytestmark = pytest.mark.wire
 ROUTES = """
   - {path: /v1/chat/completions, function: "functions.v1.chat_completions:handle", auth: api-key}
 """
-EVENTS = streamed(said(role="assistant", content=""))
-STREAM = b"".join(EVENTS)
+ROLE = said(role="assistant", content="")
 FINISH = said("stop")
+EVENTS = streamed(ROLE)
+STREAM = b"".join(EVENTS)
 
 
 def sent(*pieces: bytes, **headers: str) -> bytes:
@@ -159,13 +160,17 @@ BROKEN: dict[str, tuple[Any, str]] = {
 #: Answers that fail before a stream's first word, and the status that their caller gets.
 REFUSED: dict[str, tuple[Any, int]] = {
     "an error first": (sent(event({"error": {**LATE, "code": 429}}), DONE), 429),
-    "an error first, under its name": (sent(event({"error": {"type": "overloaded_error"}})), 503),
+    "an error first, under its name": (sent(event({"error": {"type": "overloaded_error"}})), 529),
     "an error in one piece": (reply({"error": {**LATE, "code": 400}}), 400),
     "an answer in one piece": (reply(chat()), 502),
     "a page": (reply(b"<html>", 200, None, "text/html"), 502),
     "nothing": (sent(), 502),
     "[DONE] alone": (sent(DONE), 502),
     "comments alone": (sent(b": ping\n\n" * 3), 502),
+    "a role and an error": (sent(ROLE, event({"error": LATE})), 500),
+    "a role and a cut": (cut(ROLE), 502),
+    "a role and [DONE]": (sent(ROLE, DONE), 502),
+    "a role, usage and an end": (sent(ROLE, said(choices=[], more=TOLD)), 502),
     "a cut head": (then_close(b"HTTP/1.1 200 OK\r\ncont"), 502),
     "no HTTP": (then_close(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), 502),
     "an unknown coding": (sent(STREAM, content_encoding="br"), 502),
@@ -234,6 +239,16 @@ def test_an_odd_stream_is_whole(ask: Any, upstream: FakeUpstream, name: str) -> 
     """Every word comes, once and in order, and the SDK sees an orderly end."""
     upstream.script(WHOLE[name])
     assert text(ask(stream=True)) == SAID
+
+
+@pytest.mark.parametrize("role", [ROLE, b""])
+def test_a_stream_that_says_nothing_but_its_end_is_whole(
+    ask: Any, upstream: FakeUpstream, role: bytes
+) -> None:
+    """An answer may be empty: a reason why it ended is one, and the usage comes after it."""
+    upstream.script(sent(role + FINISH, said(choices=[], more=TOLD), DONE))
+    chunks = list(ask(stream=True))
+    assert (text(chunks), chunks[-1].choices[0].finish_reason) == ("", "stop")
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -159,7 +159,7 @@ export const cases = {
       503: Anthropic.InternalServerError,
       529: Anthropic.InternalServerError,
     };
-    for (const status of [400, 403, 404, 429, 500, 529]) {
+    for (const status of [400, 403, 404, 429, 500, 503, 529]) {
       const directive = `status=${status}; retry-after=7`;
       const error = await failure(() => create(target, fails(directive)));
       assert.ok(error instanceof classes[seen(target, status)], `${directive}: ${error}`);

@@ -200,8 +200,9 @@ export const cases = {
       500: OpenAI.InternalServerError,
       502: OpenAI.InternalServerError,
       503: OpenAI.InternalServerError,
+      529: OpenAI.InternalServerError,
     };
-    for (const status of [400, 403, 404, 409, 422, 429, 500, 503]) {
+    for (const status of [400, 403, 404, 409, 422, 429, 500, 503, 529]) {
       for (const body of ["", "-flat", "-text"]) {
         const directive = `status=${status}${body}; retry-after=7`;
         const error = await failure(() => create(target, fails(directive)));
@@ -219,7 +220,7 @@ export const cases = {
 
   async late_error(target) {
     const error = await failure(async () => {
-      for await (const _ of await create(target, fails("late-error=3"), { stream: true }));
+      for await (const _ of await create(target, fails("late-error=5"), { stream: true }));
     });
     assert.ok(error instanceof OpenAI.APIError, String(error));
   },

@@ -42,6 +42,14 @@ WIDTHS = {
     "Score": 75,
     "Latency": 90,
     "Requests": 95,
+    "Fired": 80,
+    "Enforced": 95,
+    "Observed": 95,
+    "Labelled": 95,
+    "False alarms": 115,
+    "Precision": 95,
+    "Missed": 85,
+    "Recall at most": 130,
 }
 #: Tabulator's formatter that shows a value as the text that it is.
 PLAIN = {"type": "plaintext"}
@@ -131,6 +139,7 @@ class Page(param.Parameterized):
         self.charts = {name: Chart(figure) for name, figure in figures.ALL.items()}
         self.models = Table(tables.MODELS)
         self.rules = Table(tables.RULES)
+        self.points = Table(tables.POINTS, 10)
         self.decisions = Table(tables.DECISIONS, 10, self._choose)
         self.refusals = Table(tables.REFUSALS, 8, self._choose)
 
@@ -165,6 +174,7 @@ class Page(param.Parameterized):
     def _fill(self, view: View) -> None:
         self.models.show(tables.models(view))
         self.rules.show(view.rules)
+        self.points.show(view.points)
         self.decisions.show(view.decisions)
         self.refusals.show(view.refusals)
 
@@ -187,9 +197,12 @@ class Page(param.Parameterized):
             _section("Decisions: click one to read it in full", self.decisions.pane),
             _section("In full", _pane(pn.bind(markup.details, chosen)), visible=chosen.rx.bool()),
             pn.Row(
-                _section("Refused requests", self.refusals.pane),
+                _section(
+                    "Refused requests", self.refusals.pane, _pane(pn.bind(markup.leaks, view))
+                ),
                 _section("Refused by rule", self.rules.pane),
             ),
+            _section("Guardrail rules", self.points.pane, _pane(pn.bind(markup.labels, view))),
             visible=pn.bind(lambda view: bool(view and view.totals and not view.empty), view),
             sizing_mode="stretch_width",
         )
@@ -201,11 +214,11 @@ def _pane(content: Any) -> Any:
     return pn.pane.HTML(content, stylesheets=[markup.STYLE], sizing_mode="stretch_width")
 
 
-def _section(title: str, content: Any, **options: Any) -> Any:
+def _section(title: str, *content: Any, **options: Any) -> Any:
     """A part of the page with its heading."""
     look = {"border": "1px solid #8884", "border-radius": "8px", "padding": "10px 14px"}
     options |= {"styles": look, "margin": 6, "sizing_mode": "stretch_width"}
-    return pn.Column(_pane(f"<h2>{title}</h2>"), content, **options)
+    return pn.Column(_pane(f"<h2>{title}</h2>"), *content, **options)
 
 
 # Serving.

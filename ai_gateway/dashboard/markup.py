@@ -6,7 +6,7 @@ import html
 from datetime import datetime, timezone
 from typing import Final
 
-from ai_gateway.dashboard import tables
+from ai_gateway.dashboard import tables, text
 from ai_gateway.dashboard.view import Row, View
 
 _EMPTY: Final = """<div class='notice'><h2>No request was recorded yet</h2>
@@ -29,6 +29,7 @@ pre {white-space: pre-wrap; overflow-wrap: anywhere; max-height: 260px; overflow
 .tile b {display: block; font-size: 22px; font-weight: 600; margin-bottom: 2px}
 .notice {padding: 16px 20px; border: 1px solid #8884; border-radius: 8px}
 .status {margin: 8px 0; font-size: 12px; opacity: 0.7}
+.note {margin: 6px 0 0; font-size: 12px; opacity: 0.8}
 .bad {border-color: #D55E00}
 """
 
@@ -67,6 +68,41 @@ def details(row: Row | None) -> str:
         for title, show in tables.DETAILS.items()
     )
     return "".join(parts)
+
+
+_LABEL: Final = """<p class='note'>Nobody has said of a verdict whether it was right, so no rule
+has a precision yet. <code>POST /feedback</code> takes it: <code>{"request_id": ...,
+"guardrail": "confirmed", "rule": ...}</code>, or <code>"false_alarm"</code>, or
+<code>"missed"</code>; the id is an answer's <code>x-request-id</code>, the rule a name from here.
+</p>"""
+
+
+def labels(view: View | None) -> str:
+    """What the labels of guardrail verdicts came to, or how to give the first."""
+    if view is None:
+        return ""
+    if not view.labels:
+        return _LABEL
+    left_out = (
+        f"{text.count(count)} {html.escape(why)}"
+        for name, why in tables.LEFT_OUT.items()
+        if (count := view.left_out[name])
+    )
+    rest = ", ".join(left_out)
+    said = f"Labels in this time: {text.count(view.labels)}"
+    return f"<p class='note'>{said}{f'; left out: {rest}' if rest else ''}.</p>"
+
+
+def leaks(view: View | None) -> str:
+    """What had left of streams before a guardrail cut them."""
+    found = {} if view is None else view.leaks
+    if not found.get("streams"):
+        return "<p class='note'>No stream was blocked after it had begun.</p>"
+    return (
+        f"<p class='note'>Streams blocked after they had begun: {text.count(found['streams'])}."
+        f" Characters that had left before: {text.count(found['characters'])} in all,"
+        f" {text.count(found['most'])} at most.</p>"
+    )
 
 
 def notice(view: View | None) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ai_gateway.dashboard import text
 from ai_gateway.dashboard.view import Row, View
+from ai_gateway.guardrails import operating
 
 Columns = Mapping[str, Callable[[Row], str]]
 
@@ -44,6 +45,18 @@ RULES: Final[Columns] = {
     "Refused by": lambda row: text.cell(row["rule"]),
     "Requests": lambda row: text.count(row["count"]),
 }
+POINTS: Final[Columns] = {
+    "Rule": lambda row: text.cell(operating.named(row)),
+    "Fired": lambda row: text.count(row["fired"]),
+    "Enforced": lambda row: text.count(row["enforced"]),
+    "Observed": lambda row: text.count(row["observed"]),
+    "Labelled": lambda row: text.count(row["labelled"]),
+    "False alarms": lambda row: text.count(row["false_alarms"]),
+    "Precision": lambda row: text.score(row["precision"]),
+    "95 % interval": lambda row: text.interval(row["precision_low"], row["precision_high"]),
+    "Missed": lambda row: text.count(row["missed"]),
+    "Recall at most": lambda row: text.score(row["recall"]),
+}
 #: The columns that hold numbers.
 NUMBERS: Final = (
     "Score",
@@ -58,7 +71,21 @@ NUMBERS: Final = (
     "Cost",
     "Latency",
     "Status",
+    "Fired",
+    "Enforced",
+    "Observed",
+    "Labelled",
+    "False alarms",
+    "Precision",
+    "Missed",
+    "Recall at most",
 )
+#: Why a label counts for nothing, as ``guardrails.operating`` names it, and in words.
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "no_request": "of requests that are not in this time",
+    "other_tenant": "of another tenant's requests",
+    "other_verdict": "that the request's own verdicts contradict",
+}
 #: What is shown of one decision or refusal in full.
 DETAILS: Final[Columns] = {
     "Question": lambda row: row["question"] or text.NOT_KEPT,

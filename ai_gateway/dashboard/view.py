@@ -12,6 +12,7 @@ from typing import Any, Final
 from ai_gateway.answer.weights import UNJUDGED
 from ai_gateway.clock import Clock
 from ai_gateway.dashboard import text
+from ai_gateway.guardrails import operating
 from ai_gateway.records import Records, StoreUnavailable, queries
 
 Row = Mapping[str, Any]
@@ -58,6 +59,13 @@ class View:
     decisions: Sequence[Row] = ()
     refusals: Sequence[Row] = ()
     rules: Sequence[Row] = ()
+    #: Every guardrail rule's operating point, as ``guardrails.operating`` has it.
+    points: Sequence[Row] = ()
+    #: How many labels there are of them, and how many were left out.
+    labels: int = 0
+    left_out: Row = field(default_factory=dict)
+    #: Of streams that a guardrail cut: streams, characters, most.
+    leaks: Row = field(default_factory=dict)
     #: Every model that can be chosen, whatever is chosen now.
     names: Sequence[str] = ()
     #: Seconds since the epoch.
@@ -83,6 +91,7 @@ def _read(records: Records, wanted: Wanted, now: float) -> View:
     summary = queries.models_summary(records, since).to_pylist()
     did = {row["model"]: row for row in summary if not row["judge"]}
     names = sorted({*scores, *did})
+    found = operating.report(records, since)
     shown = [name for name in names if model in (None, name)]
     return View(
         wanted,
@@ -98,6 +107,10 @@ def _read(records: Records, wanted: Wanted, now: float) -> View:
         ],
         refusals=[_refusal(row) for row in queries.refusals(records, _NEWEST, since).to_pylist()],
         rules=[{**row, "rule": _rule(row)} for row in queries.refusals_by_rule(records, since)],
+        points=found.rules,
+        labels=found.labels,
+        left_out=found.left_out,
+        leaks=queries.leaks(records, since),
         names=names,
         read_at=now,
     )

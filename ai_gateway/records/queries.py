@@ -9,8 +9,8 @@ requests; those of a shadow, which answers nobody, are left out. What a cache an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -229,6 +229,13 @@ _REFUSALS: Final[Sequence[tables.Condition]] = (
 )
 
 
+#: What all that asks after guardrails reads, so that a cache of columns serves all of it.
+_GUARDED: Final = ("tenant", "surface", "status", "error", "verdicts", "leaked", "received_at")
+_RULE: Final = ("policy", "check", "rule")
+#: The rule of a check that could not be run (``guardrails.engine.FAILED``), which is no finding.
+_FAILED: Final = "check-failed"
+
+
 def refusals(records: Records, limit: int, since: float | None = None) -> pa.Table:
     """The newest requests that were refused (4xx), newest first, with ``policy`` and ``rule``.
 
@@ -251,7 +258,7 @@ def refusals_by_rule(
 
     As in ``refusals``; where no guardrail did, policy and rule are None and ``error`` says why.
     """
-    found = records.scan("requests", ["status", "error", "verdicts"], since, until, _REFUSALS)
+    found = records.scan("requests", _GUARDED, since, until, _REFUSALS)
     blocks = (_block(verdicts or []) for verdicts in found["verdicts"].to_pylist())
     causes = Counter(
         (block.get("policy"), block.get("rule"), error)
@@ -261,6 +268,64 @@ def refusals_by_rule(
         {"policy": policy, "rule": rule, "error": error, "count": count}
         for (policy, rule, error), count in causes.most_common()
     ]
+
+
+def leaks(
+    records: Records, since: float | None = None, until: float | None = None
+) -> dict[str, int | None]:
+    """What had left of the streams that a guardrail cut.
+
+    streams (how many), characters (of all together) and most (of one); null where there is none.
+    """
+    where: list[tables.Condition] = [("surface", "not in", _OWN), ("leaked", "!=", None)]
+    left = records.scan("requests", _GUARDED, since, until, where)["leaked"]
+    return {
+        "streams": len(left),
+        "characters": pc.sum(left).as_py(),
+        "most": pc.max(left).as_py(),
+    }
+
+
+def rules_fired(
+    records: Records, since: float | None = None, requests: Collection[str] = ()
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """How often each rule fired, and what there is of ``requests`` (ids).
+
+    Each rule: policy, check, rule, enforced and observed (requests, each counted once however
+    often the rule found something in it). Of each request that is there: tenant, and verdicts as
+    it has them. Checks that failed are left out of both.
+    """
+    columns = ["request_id", *_GUARDED]
+    found = records.scan("requests", columns, since, None, [("surface", "not in", _OWN)])
+    wanted = pc.is_in(found["request_id"], value_set=pa.array(list(requests), pa.string()))
+    about = {
+        row["request_id"]: {**row, "verdicts": _findings(row["verdicts"] or [])}
+        for row in found.filter(wanted).select(["request_id", "tenant", "verdicts"]).to_pylist()
+    }
+    firings = _firings(found["verdicts"])
+    counted = firings.group_by(list(_RULE)).aggregate([("enforced", "sum"), ("observed", "sum")])
+    names = {"enforced_sum": "enforced", "observed_sum": "observed"}
+    return counted.rename_columns(
+        [names.get(n, n) for n in counted.column_names]
+    ).to_pylist(), about
+
+
+def _findings(verdicts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [verdict for verdict in verdicts if verdict["rule"] != _FAILED]
+
+
+def _firings(verdicts: pa.ChunkedArray) -> pa.Table:
+    """One row a request and rule: policy, check, rule, and 1 where it was enforced or observed."""
+    lists = verdicts.filter(pc.greater(pc.list_value_length(verdicts), 0)).combine_chunks()
+    each = pc.list_flatten(lists)
+    observed = pc.equal(pc.struct_field(each, "mode"), "observe").fill_null(fill_value=False)
+    parts = {name: pc.struct_field(each, name) for name in _RULE}
+    table = pa.table({"request": pc.list_parent_indices(lists), **parts, "observed": observed})
+    table = table.filter(tables.mask(table, [("rule", "!=", _FAILED)]))
+    once = table.group_by(table.column_names).aggregate([])
+    marks = {"observed": once["observed"], "enforced": pc.invert(once["observed"])}
+    counts = {name: pc.cast(mark, pa.int64()) for name, mark in marks.items()}
+    return pa.table({**{name: once[name] for name in _RULE}, **counts})
 
 
 def _block(verdicts: list[dict[str, str | None]]) -> dict[str, str | None]:

@@ -114,6 +114,7 @@ REQUESTS = pa.schema(
         ("simulated", pa.bool_()),
         ("gateway_version", pa.string()),
         ("shadow_of", pa.string()),  # the request that a shadow repeats; null for all others
+        ("leaked", pa.int64()),  # characters that had left when a policy ended a stream, else null
     ]
 )
 SCORES = pa.schema(

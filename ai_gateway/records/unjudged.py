@@ -30,6 +30,8 @@ _WORDLESS: Final = (
 )
 #: Answers of a model that somebody got: no calls of the gateway's own, no shadows, and nothing that
 #: a target or a cache answered.
+#: What is recorded of a text under these can be judged.
+_LEGIBLE: Final = ("full", "redacted")
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
     ("surface", "not in", ["judge", "cache", "proxy", "shadow", *_WORDLESS, None]),
@@ -170,9 +172,9 @@ def _answers(
         columns = [*_IDS, *(column for column, _, _ in cut)]
         rows = reader.read("requests", entry, columns, present="output")
         answered = tables.mask(rows, [*_ANSWERED, *cut])
-        full = tables.mask(rows, [("privacy", "==", "full")])
-        allowed = pc.and_(pc.and_(answered, full), rows["present"])
-        forbidden = pc.and_(answered, pc.invert(full))
+        legible = pc.or_(*(tables.mask(rows, [("privacy", "==", kept)]) for kept in _LEGIBLE))
+        allowed = pc.and_(pc.and_(answered, legible), rows["present"])
+        forbidden = pc.and_(answered, pc.invert(legible))
         return rows.num_rows, _pick(rows, allowed), _pick(rows, forbidden)
 
     found = reader.each(one, files)

@@ -48,9 +48,15 @@ def request(number: int, at: float = NOON, **columns: Any) -> dict[str, Any]:
     return {**row, **columns}
 
 
+def verdict_of(policy: str, rule: str, **columns: Any) -> dict[str, Any]:
+    """A finding of a guardrail that refuses; of check ``topic``."""
+    row = {"policy": policy, "check": "topic", "rule": rule, "stage": "input", "score": 1.0}
+    return {**row, "action": "block", "mode": "enforce", **columns}
+
+
 def refusal(number: int, at: float = NOON, **columns: Any) -> dict[str, Any]:
     """A request that a guardrail refused."""
-    verdict = {"policy": "bombs", "rule": "making", "action": "block", "mode": "enforce"}
+    verdict = verdict_of("bombs", "making")
     row = {
         "output": None,
         "verdicts": [verdict],
@@ -63,6 +69,21 @@ def refusal(number: int, at: float = NOON, **columns: Any) -> dict[str, Any]:
         "error": "policy_violation",
     }
     return request(number, at, **{**row, **columns})
+
+
+def label(number: int, guardrail: str, at: float = NOON, **columns: Any) -> dict[str, Any]:
+    """What a person said of the verdicts on request ``number``."""
+    created_at = round(at * 1e6) + number
+    row = {
+        "schema_version": 1,
+        "feedback_id": f"{number:032x}/{columns}/{created_at}",
+        "created_at": created_at,
+        "request_id": f"{number:032x}",
+        "rater": "ann",
+        "guardrail": guardrail,
+        "rule": "making",
+    }
+    return {**row, **columns}
 
 
 def score(number: int, value: float | None, at: float = NOON, **columns: Any) -> dict[str, Any]:

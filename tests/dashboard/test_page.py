@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from ai_gateway.clock import SystemClock
+from ai_gateway.dashboard import text
 from tests.dashboard.conftest import Open, Store
-from tests.dashboard.rows import refusal, request, score, weights
+from tests.dashboard.rows import label, refusal, request, score, weights
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,24 @@ def test_the_numbers_follow_the_store(store: Store, open_page: Open) -> None:
     assert page.locator("select option").all_inner_texts() == ["All models", "model-a", "model-b"]
 
 
+def test_guardrail_rules_follow_what_people_say(store: Store, open_page: Open) -> None:
+    """A rule has its counts at once, its precision when somebody labelled one of its verdicts."""
+    store.add(requests=[refusal(1, at=NOW()), refusal(2, at=NOW(), leaked=42)])
+    page = open_page()
+    shown(page)
+    row = page.locator(".tabulator-row", has_text="bombs/topic/making")
+    expect(row).to_contain_text("0.00 to 1.00")
+    shows = [cell.strip() for cell in row.locator(".tabulator-cell").all_inner_texts()]
+    none = text.NOTHING
+    counts = ["2", "2", "0", "0", "0", none, "0.00 to 1.00", "0", none]
+    assert shows[1:11] == ["bombs/topic/making", *counts]  # before them, the row's number
+    expect(page.get_by_text("Nobody has said of a verdict")).to_be_visible()
+    expect(page.get_by_text("Characters that had left before: 42 in all")).to_be_visible()
+    store.add(feedback=[label(1, "confirmed", at=NOW()), label(2, "false_alarm", at=NOW())])
+    expect(page.get_by_text("Labels in this time: 2.")).to_be_visible()
+    expect(row.locator(".tabulator-cell").nth(7)).to_have_text("0.50")
+
+
 def test_filters_choose_model_and_time(store: Store, open_page: Open) -> None:
     """The numbers are those of the chosen model and period."""
     old = [request(1, at=NOW() - 7200), request(2, at=NOW() - 7200)]
@@ -97,6 +116,7 @@ def test_texts_are_shown_as_text(store: Store, open_page: Open) -> None:
     model = {"served": HOSTILE[1], "chosen": HOSTILE[1]}
     for number, hostile in enumerate(HOSTILE):
         verdict = {"policy": hostile, "rule": hostile, "action": "block", "mode": "enforce"}
+        missed = label(number + 10, "missed", at=NOW(), rule=f"other {hostile}")
         texts = {"input": hostile, "output": hostile, "route": hostile, "routing": hostile}
         store.add(
             requests=[
@@ -104,6 +124,7 @@ def test_texts_are_shown_as_text(store: Store, open_page: Open) -> None:
                 refusal(number + 10, at=NOW(), input=hostile, verdicts=[verdict]),
             ],
             scores=[score(number, 0.5, at=NOW(), reason=hostile, model=HOSTILE[1])],
+            feedback=[missed],
         )
     store.add(weights=[{**weights(NOW(), x=0.5)[0], "model": HOSTILE[1]}])
     page = open_page()

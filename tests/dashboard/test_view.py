@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 
-from ai_gateway.dashboard import markup, tables
+from ai_gateway.dashboard import markup, tables, text
 from ai_gateway.dashboard.view import ALL_MODELS, View, Wanted, read
 from ai_gateway.records import Records
 from ai_gateway.records.schema import TABLES
-from tests.dashboard.rows import NOON, FakeClock, refusal, request, score, weights
+from tests.dashboard.rows import (
+    NOON,
+    FakeClock,
+    label,
+    refusal,
+    request,
+    score,
+    verdict_of,
+    weights,
+)
 
 CANARY = "<script>canary()</script><img src=x onerror=canary()>[link](javascript:canary())"
 
@@ -98,6 +107,48 @@ def test_a_view_holds_all_that_is_on_the_page(records: Records) -> None:
     ]
 
 
+def test_a_view_has_every_rules_operating_point(records: Records) -> None:
+    """Rules of all models, enforced or observed, with what people said of them in that time."""
+    observed = request(2, verdicts=[verdict_of("drugs", "buying", mode="observe")])
+    rows = [refusal(1), refusal(3), observed, refusal(4, at=NOON - 7200)]
+    labels = [label(1, "confirmed"), label(3, "false_alarm"), label(4, "confirmed")]
+    put(records, requests=rows, feedback=labels)
+    view = seen(records, "Hour", "model-b")
+    assert tables.cells(view.points, tables.POINTS) == {
+        "Rule": ["bombs/topic/making", "drugs/topic/buying"],
+        "Fired": ["2", "1"],
+        "Enforced": ["2", "0"],
+        "Observed": ["0", "1"],
+        "Labelled": ["2", "0"],
+        "False alarms": ["1", "0"],
+        "Precision": ["0.50", text.NOTHING],
+        "95 % interval": ["0.09 to 0.91", "0.00 to 1.00"],
+        "Missed": ["0", "0"],
+        "Recall at most": ["1.00", text.NOTHING],
+    }
+    said = markup.labels(view)
+    assert "Labels in this time: 3; left out: 1 of requests that are not in this time." in said
+
+
+def test_without_labels_the_page_says_how_to_give_some(records: Records) -> None:
+    """And says nothing more once there are some that all count."""
+    put(records, requests=[refusal(1)])
+    assert "POST /feedback" in markup.labels(seen(records))
+    put(records, feedback=[label(1, "confirmed")])
+    assert "Labels in this time: 1." in markup.labels(seen(records))
+    assert markup.labels(None) == ""
+
+
+def test_what_had_left_of_blocked_streams_is_said(records: Records) -> None:
+    """In all and at most; nothing while no stream was blocked."""
+    put(records, requests=[request(1)])
+    assert "No stream was blocked" in markup.leaks(seen(records))
+    put(records, requests=[request(2, leaked=12_000), request(3, leaked=0)])
+    said = markup.leaks(seen(records))
+    assert "had begun: 2. Characters that had left before: 12.0k in all, 12.0k at most" in said
+    assert "No stream was blocked" in markup.leaks(None)
+
+
 def test_a_view_is_of_its_time_and_model(records: Records) -> None:
     """Both filters hold for the numbers, the figures and the decisions."""
     put(
@@ -152,6 +203,7 @@ def test_markup_escapes_what_comes_from_records(records: Records) -> None:
     put(records, requests=rows, scores=[score(1, 0.5, reason=CANARY)])
     view = seen(records)
     pages = [markup.headlines(view), markup.notice(view), markup.status(view)]
+    pages += [markup.labels(view), markup.leaks(view)]
     pages += [markup.details(row) for row in (*view.decisions, *view.refusals)]
     assert CANARY not in "".join(pages)
     assert "<script" not in "".join(pages)

@@ -93,7 +93,10 @@ def test_a_stage_has_its_own_checks() -> None:
             {"inputs": "x", "policies": ["one", "three"]},
             "There is no policy 'three'; there are: one, two.",
         ),
-        ({"inputs": "x", "stage": "thought"}, "stage: Input should be 'input', 'output' or 'tool'"),
+        (
+            {"inputs": "x", "stage": "thought"},
+            "stage: Input should be 'input', 'system', 'tool' or 'output'",
+        ),
         ({}, "inputs: Field required"),
         ({"inputs": 1}, "inputs: Input should be a valid string"),
         ({"inputs": "x", "model": "m"}, "model: Extra inputs are not permitted"),

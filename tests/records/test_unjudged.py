@@ -50,7 +50,7 @@ def test_answers_of_models_are_due(records: Records) -> None:
 
 
 def test_what_may_not_be_read_is_counted(records: Records) -> None:
-    """Privacy other than full keeps an answer from the judge, whether its text was kept or not."""
+    """Hashed and none keep an answer from the judge, whether its text was kept or not."""
     rows = [
         request_row(1),
         request_row(2, privacy="none", output=None),
@@ -58,12 +58,13 @@ def test_what_may_not_be_read_is_counted(records: Records) -> None:
         request_row(4, privacy=None),
         request_row(5, privacy="none", status=500),
         request_row(6, privacy="none", output=None),
+        request_row(7, privacy="redacted"),
     ]
     records.extend("requests", rows)
     records.append("scores", score_row("r6"))
     records.flush()
     found = search(records)
-    assert (found.due, found.forbidden) == (1, 3)
+    assert (found.due, found.forbidden) == (2, 3)
 
 
 def test_a_score_or_a_giving_up_ends_it(records: Records, clock: FakeClock) -> None:

@@ -15,9 +15,9 @@ from ai_gateway.manifest.model import Manifest, Route
 SILENT: Final = frozenset(
     f"functions.{name}:handle"
     for name in (
-        *("compact", "guardrail", "healthz", "home", "judge_tick", "metrics", "ping", "readyz"),
-        *("v1.model", "v1.models", "v2.live", "v2.model_ready", "v2.ready", "v2.server"),
-        "weights",
+        *("compact", "feedback", "guardrail", "healthz", "home", "judge_tick", "metrics"),
+        *("ping", "readyz", "v1.model", "v1.models", "v2.live", "v2.model_ready"),
+        *("v2.ready", "v2.server", "weights"),
     )
 )
 #: Whose answers are never kept.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ai_gateway.answer.call import Answer, Call
     from ai_gateway.answer.weights import Weights
     from ai_gateway.guardrails.engine import Guardrails
+    from ai_gateway.guardrails.scene import Ask
     from ai_gateway.judge.prompts import Prompt
     from ai_gateway.manifest.load import BundleState
     from ai_gateway.manifest.model import Manifest, Route
@@ -40,12 +41,20 @@ Body = pydantic.BaseModel | Mapping[str, object] | bytes | Iterable[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an id that is safe to record, and the tenant whose data it is."""
+    """Who asks: an id that is safe to record, and the tenant whose data it is.
+
+    ``routes``, ``models`` and ``scopes`` are all that he may use, by name; None is everything.
+    """
 
     id: str
     scheme: str
     tenant: str = "default"
     admin: bool = False
+    team: str = ""
+    owner: str = ""
+    scopes: frozenset[str] | None = None
+    routes: frozenset[str] | None = None
+    models: frozenset[str] | None = None
 
 
 ANONYMOUS = Caller(id="anonymous", scheme="none")
@@ -136,6 +145,8 @@ class Context:
     circuits: Circuits
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
+    #: How a guardrail check asks a model; None where there are none.
+    consult: Ask | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
     progress: Progress = silent

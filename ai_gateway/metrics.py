@@ -69,6 +69,24 @@ class Metrics:
             ["route", "outcome"],
             registry=self.registry,
         )
+        self.verdicts = Counter(
+            "ai_gateway_guardrail_verdicts",
+            "Findings of guardrail checks, by what they do.",
+            ["policy", "check", "action", "mode"],
+            registry=self.registry,
+        )
+        self.check_failures = Counter(
+            "ai_gateway_guardrail_check_failures",
+            "Guardrail checks that could not be run.",
+            ["policy", "check"],
+            registry=self.registry,
+        )
+        self.leaked = Counter(
+            "ai_gateway_guardrail_leaked_characters",
+            "Characters of answers that had left when a policy ended their stream.",
+            ["route"],
+            registry=self.registry,
+        )
         self.bundle_current.set(1)
         # To find a metric by its labels takes a lock and costs more than to count.
         self._of = lru_cache(maxsize=10_000)(self._found)

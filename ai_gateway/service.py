@@ -124,6 +124,7 @@ class Service:
             state=self.state,
             circuits=self.tries.turns.circuits,
             answer=gateway.answer,
+            consult=gateway.ask,
             clock=self.clock,
             random=self.random,
             progress=self.progress,

@@ -29,7 +29,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ai_gateway.guardrails.engine import Guardrails, Text, load
+from ai_gateway.guardrails.engine import Guardrails, load
+from ai_gateway.guardrails.scene import Text
 
 POLICIES = Path(__file__).parents[1] / "policies"
 ON_TOPIC = re.compile(

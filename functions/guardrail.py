@@ -4,10 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ai_gateway.answer.vault import masked
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import BadRequest
 from ai_gateway.guardrails.check import Stage
-from ai_gateway.guardrails.engine import Guardrails, Text, Verdict
+from ai_gateway.guardrails.engine import Guardrails, Verdict
+from ai_gateway.guardrails.scene import Scene, Text
 
 SHOWN = ("policy", "check", "rule", "action", "score", "start", "end")
 
@@ -27,12 +29,13 @@ def handle(event: Event, context: Context) -> Reply:
     question = event.parse(Question)
     names = event.route.guardrails if question.policies is None else question.policies
     check_names(names or (), context.policies)
-    inspection = context.policies.inspect([Text(question.inputs, question.stage)], names)
+    texts = [Text(question.inputs, question.stage)]
+    inspection = context.policies.inspect(texts, names, Scene(texts, ask=context.consult))
     return Reply(
         {
             "allowed": inspection.action != "block",
             "action": inspection.action,
-            "output": question.inputs,
+            "output": masked(question.inputs, inspection.redactions),
             "scores": dict(inspection.scores),
             "verdicts": [shown(verdict) for verdict in inspection.verdicts],
         }

@@ -48,7 +48,7 @@ class Forward:
         return self._until_one_answers(call, choice, decision, once)
 
     def stream(self, call: Call, choice: Choice, decision: Decision, ended: Ended) -> Answer:
-        """An answer whose first event is here and whose others come as they are read."""
+        """An answer of which something is here already; the rest comes as it is read."""
 
         def once(turn: Turn) -> Answer:
             return self._open(call, turn, choice, decision, ended)
@@ -115,6 +115,7 @@ class Forward:
                 files=call.files,
                 cancel=cancel(call.event),
                 headers=_own(call, form),
+                says=form.says,
             )
             attempt.status = source.status
         turn.begin()

@@ -6,26 +6,28 @@ guardrails and its record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from random import Random
 
+from ai_gateway import strictjson
 from ai_gateway.access.limits import Limits
+from ai_gateway.answer.asking import Asking
 from ai_gateway.answer.cached import Caching
-from ai_gateway.answer.call import Answer, Call, Chunks
+from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.embedding import Embedding
 from ai_gateway.answer.forward import Forward
-from ai_gateway.answer.guard import Guard
+from ai_gateway.answer.guard import Guard, Guarding
+from ai_gateway.answer.guarded import Guarded
 from ai_gateway.answer.named import Naming
 from ai_gateway.answer.places import places
-from ai_gateway.answer.record import Decision
+from ai_gateway.answer.record import Decision, digest
 from ai_gateway.answer.recording import Recorder
 from ai_gateway.answer.relay import Relay
+from ai_gateway.answer.restored import Restored
 from ai_gateway.answer.route import Choice
 from ai_gateway.answer.select import Selection
 from ai_gateway.answer.shadow import Shadowing
-from ai_gateway.answer.streamed import Held
 from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.weights import Weights
 from ai_gateway.cache.caches import Caches
@@ -64,8 +66,11 @@ class Gateway:
     ) -> None:
         self._naming = Naming(manifest, limits)
         self._recorder = Recorder(records, manifest_hash, policies, clock)
-        self._guard = Guard(policies)
+        self._policies, self._metrics = policies, metrics
         there = places(manifest.models)
+        #: How a guardrail check asks a model.
+        self.ask = Asking(there, upstreams, tries.turns, clock)
+        self._guard = Guard(policies, self.ask, metrics)
         self._selection = Selection(manifest, weights, random, tries.turns.watch(there))
         forward = Forward(there, upstreams, tries, prices, clock)
         unseen = replace(forward, tries=replace(tries, patient=False))
@@ -92,48 +97,78 @@ class Gateway:
         with self._recorder.recorded(decision):
             if call.event.route.target:
                 return self._relay.answer(decision)
-            self._guard.enforce(call.format.texts(call.body), decision)
-            if self._guard.reads("input", call.event.route):
-                self._guard.enforce(call.format.definitions(call.body), decision)
+            call = self._guard.question(call, decision)
             decision.request = call.body
-            if call.event.route.cache is None:
-                return self._fresh(call, decision)
-            return self._caching.answer(call, decision, partial(self._fresh, call, decision))
+            if call.event.route.cache is None or decision.route_to is not None:
+                answer = self._fresh(call, decision)
+            else:
+                fresh = partial(self._fresh, call, decision)
+                answer = self._caching.answer(call, decision, fresh)
+            return _restored(answer, decision) if decision.vault else answer
 
     def _fresh(self, call: Call, decision: Decision) -> Answer:
         """The answer of a model, guarded."""
         choice = decision.choice = self._selection.choice(call, decision)
         decision.selection = choice.selection
-        self._shadowing.repeat(call, decision)
+        if decision.route_to is None:
+            self._shadowing.repeat(call, decision)
+        else:  # what is to go to one model goes to no other
+            decision.event = _alone(decision.event)
         if call.stream:
             return self._stream(call, choice, decision)
         answer = self._forward.whole(call, choice, decision)
-        events = [answer.body] if isinstance(answer.body, Mapping) else []
-        self._guard.answer(answer.text, events, decision)
-        return answer
+        passed = self._guard.answer(answer, call.format, decision)
+        return answer if passed is answer else _said(passed, decision)
 
     def refuse(self, event: Event, error: GatewayError) -> None:
         """Record a refusal that came before any surface: a wrong key, a limit, a bad body."""
         self._recorder.write(Decision(event, status=error.status, error=error.code))
 
     def _stream(self, call: Call, choice: Choice, decision: Decision) -> Answer:
+        route = call.event.route
+        decision.guarded = self._guard.reads("output", route) and not call.format.binary
         answer = self._forward.stream(call, choice, decision, self._ended)
+        if answer.chunks is None or not decision.guarded:
+            decision.streamed = True
+            return answer
+        streaming = self._policies.streaming(route.guardrails)
+        guarding = Guarding(self._guard, decision)
+        guarded = Guarded(answer.chunks, guarding, streaming, decision, self._guarded)
+        guarded.begin()
         decision.streamed = True
-        if answer.chunks and self._guard.reads("output", call.event.route):
-            return replace(answer, chunks=self._held(answer.chunks, decision))
-        return answer
-
-    def _held(self, chunks: Chunks, decision: Decision) -> Chunks:
-        """All of a stream, once the policies have let it pass."""
-        decision.held, decision.streamed = True, False
-        try:
-            events = list(chunks)
-        finally:
-            chunks.close()
-        self._guard.answer(decision.output or "", events, decision)
-        return Held(events)
+        return replace(answer, chunks=guarded)
 
     def _ended(self, decision: Decision) -> None:
-        """A stream is over; one that is held back goes on to be guarded."""
-        if not decision.held:
+        """A stream is over; one that policies read has yet to be checked as a whole."""
+        if not decision.guarded:
             self._recorder.write(decision)
+
+    def _guarded(self, decision: Decision) -> None:
+        """A stream that policies read has left, or will not."""
+        if decision.leaked:
+            self._metrics.leaked.labels(decision.event.route.name).inc(decision.leaked)
+        self._recorder.write(decision)
+
+
+def _alone(event: Event) -> Event:
+    """``event`` on a route whose chosen model alone may answer."""
+    return replace(event, route=event.route.model_copy(update={"fallback": None}))
+
+
+def _said(answer: Answer, decision: Decision) -> Answer:
+    """``answer``, whose body is another than the model's."""
+    body = answer.body
+    data = body if isinstance(body, bytes) else strictjson.dumps(body)
+    decision.digest = digest(data)
+    return answer
+
+
+def _restored(answer: Answer, decision: Decision) -> Answer:
+    """``answer`` with the caller's own words in the place of their placeholders."""
+    vault, body = decision.vault, answer.body
+    if vault is None or answer.pieces is not None:
+        return answer
+    if answer.chunks is not None:
+        return replace(answer, chunks=Restored(answer.chunks, vault))
+    back = vault.restored_bytes(body) if isinstance(body, bytes) else vault.restore(body)
+    return replace(answer, text=vault.restored(answer.text, escaped=False), body=back)

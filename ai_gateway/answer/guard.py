@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from ai_gateway.answer.beside import beside
+from ai_gateway.answer.beside import beside, mute, strings_of
+from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.record import Decision
-from ai_gateway.errors import PolicyViolation
-from ai_gateway.guardrails.engine import Guardrails, Inspection, Text
+from ai_gateway.answer.vault import Vault, merged
+from ai_gateway.errors import GuardrailUnavailable, PolicyViolation
+from ai_gateway.formats import Format
+from ai_gateway.guardrails.engine import FAILED, Guardrails, Inspection, Redaction
+from ai_gateway.guardrails.scene import Ask, Scene, Text
 from ai_gateway.manifest.model import Route
+from ai_gateway.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,29 +23,216 @@ class Guard:
     """Applies the policies of one bundle, and notes in the decision what they said."""
 
     policies: Guardrails
+    ask: Ask
+    metrics: Metrics
 
-    def enforce(self, texts: Sequence[Text], decision: Decision) -> None:
-        """Let ``texts`` pass or raise PolicyViolation; what the caller sent is noted either way."""
-        if decision.input is None:
-            decision.input = "\n".join(text.text for text in texts)
-        inspection = inspect(self.policies, texts, decision.event.route.guardrails)
-        decision.verdicts.extend(inspection.verdicts)
+    def question(self, call: Call, decision: Decision) -> Call:
+        """``call`` as it may go on: with placeholders where a policy redacts.
+
+        Models that checks ask see the placeholders, too. Raises PolicyViolation, and
+        GuardrailUnavailable where a check could not be run.
+        """
+        names = call.event.route.guardrails
+        if not self.policies.names or names == ():
+            decision.input = _joined(call.format.texts(call.body))
+            return call
+        around = self._around(call)
+        found = self.policies.inspect(around.texts, names, around, weigh=False)
+        if self.policies.redacts("input", names):
+            self.policies.redact(_unread(call, around.texts), names, found)
+        clean = True
+        if found.redactions:
+            call, clean = self._redacted(call, found, decision)
+            around = self._around(call)
+        decision.input = _joined(call.format.texts(call.body)) if clean else None
+        if self.reads("output", call.event.route):
+            decision.scene = around
+        self.settle(found, around, decision, clean=clean)
+        decision.route_to = found.route_to
+        return call
+
+    def settle(self, found: Inspection, scene: Scene, decision: Decision, *, clean: bool) -> None:
+        """Let a request pass or be refused, once checks have weighed what is ``clean`` of it."""
+        if clean:
+            self.policies.weigh(scene.texts, decision.event.route.guardrails, scene, found)
+        self.note(found, decision)
+        self.refuse(found, decision, clean=clean)
+
+    def scene(self, decision: Decision, texts: Sequence[Text]) -> Scene:
+        """What stands around ``texts`` where nothing else is known."""
+        known = decision.scene
+        return replace(known, texts=(*known.texts, *texts)) if known else Scene(texts, ask=self.ask)
+
+    def inspect(self, texts: Sequence[Text], decision: Decision) -> Inspection:
+        """What the policies of the decision's route say; noted and counted."""
+        found = Inspection()
+        if texts:
+            names, around = decision.event.route.guardrails, self.scene(decision, texts)
+            found = self.policies.inspect(texts, names, around)
+            self.note(found, decision)
+        return found
+
+    def note(self, found: Inspection, decision: Decision) -> None:
+        """Put what was ``found`` into the decision, and count it."""
+        decision.verdicts += found.verdicts
+        for verdict in found.verdicts:
+            labels = (verdict.policy, verdict.check, verdict.action, verdict.mode)
+            self.metrics.verdicts.labels(*labels).inc()
+        for name in found.failed:
+            self.metrics.check_failures.labels(*name.split("/", 1)).inc()
+
+    def refuse(self, found: Inspection, decision: Decision, *, clean: bool = True) -> None:
+        """Raise what ``found`` comes to, if it refuses.
+
+        What is not ``clean`` holds what a policy redacts, and nothing can be put in its place.
+        """
         try:
-            enforce(inspection)
-        except PolicyViolation:
+            enforce(found, clean=clean)
+        except (PolicyViolation, GuardrailUnavailable):
             decision.selection = decision.selection or "guardrail"
             raise
 
-    def answer(self, text: str, events: Iterable[Mapping[str, Any]], decision: Decision) -> None:
-        """The same for an answer: its text, and what else its ``events`` show the caller."""
+    def answer(self, answer: Answer, form: Format, decision: Decision) -> Answer:
+        """An answer in one piece, let pass or refused: its text, and what else its body shows.
+
+        What comes back has ``[KIND]`` where a policy redacts, and so has the decision's output.
+        """
+        if not self.reads("output", decision.event.route):
+            return answer
+        events = [answer.body] if isinstance(answer.body, Mapping) else []
+        found = self.whole(answer.text, strings_of(events), decision)
+        clean = True
+        if found.redactions:
+            answer, clean = self._masked(answer, form, found, decision)
+            decision.output = answer.text if clean else None
+        self.refuse(found, decision, clean=clean)
+        return answer
+
+    def whole(self, text: str, strings: Sequence[str], decision: Decision) -> Inspection:
+        """What is said of an answer's text and of all that its caller sees beside it."""
         texts = [Text(text, "output")]
-        if self.reads("output", decision.event.route) and (more := beside(events, text)):
+        if more := beside(strings, text):
             texts.append(Text(more, "output"))
-        self.enforce(texts, decision)
+        return self.inspect(texts, decision)
 
     def reads(self, stage: str, route: Route) -> bool:
         """Whether a policy of ``route`` looks at texts of ``stage``."""
         return self.policies.guards(stage, route.guardrails)
+
+    def clean(self, texts: Sequence[Text], vault: Vault, decision: Decision) -> bool:
+        """Whether nothing is left in ``texts`` that a policy redacts."""
+        left, found = [Text(vault.stripped(text.text), text.stage) for text in texts], Inspection()
+        self.policies.redact(left, decision.event.route.guardrails, found)
+        return not (found.redactions or found.failed)
+
+    def _around(self, call: Call) -> Scene:
+        return Scene(tuple(_texts(call)), call.body, call.model, self.ask)
+
+    def _redacted(self, call: Call, found: Inspection, decision: Decision) -> tuple[Call, bool]:
+        """``call`` with placeholders, and whether they could be put in everywhere."""
+        vault = decision.vault = Vault(text.text for text in _all(call))
+        body = vault.hide(dict(call.body), found.redactions)
+        files = tuple(
+            replace(file, filename=vault.hide(file.filename, found.redactions))
+            for file in call.files
+        )
+        hidden = replace(call, body=body, files=files)
+        return hidden, self.clean(_all(hidden), vault, decision)
+
+    def _masked(
+        self, answer: Answer, form: Format, found: Inspection, decision: Decision
+    ) -> tuple[Answer, bool]:
+        """``answer`` with kinds, and whether they could be put in everywhere."""
+        masks, body = Vault(numbered=False), answer.body
+        if not isinstance(body, Mapping):
+            text = masks.hide(answer.text, found.redactions)
+            masked, left = replace(answer, text=text, body=text.encode()), [text]
+        else:
+            hidden: dict[str, Any] = masks.hide(dict(body), found.redactions)
+            mute(hidden)
+            masked = replace(answer, text=form.read(hidden).text, body=hidden)
+            left = [masked.text, *strings_of([hidden])]
+        return masked, self.clean([Text(each, "output") for each in left], masks, decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarding:
+    """The guard of one answer, for a stream of it."""
+
+    guard: Guard
+    decision: Decision
+
+    @property
+    def redacts(self) -> bool:
+        """Whether a part of the answer may have to leave as something else."""
+        names = self.decision.event.route.guardrails
+        return self.guard.policies.redacts("output", names)
+
+    def look(self, text: Text) -> Inspection:
+        """What the policies say of a part; noted nowhere."""
+        names = self.decision.event.route.guardrails
+        return self.guard.policies.inspect([text], names, self.decision.scene, weigh=False)
+
+    def refuse(self, found: Inspection) -> None:
+        """Raise what ``found`` comes to, if it refuses, and note why."""
+        if found.action == "block":
+            self.guard.note(found, self.decision)
+            self.guard.refuse(found, self.decision)
+
+    def whole(self, text: str, strings: Sequence[str]) -> Inspection:
+        """What is said of the whole answer, let pass or refused."""
+        found = self.guard.whole(text, strings, self.decision)
+        self.guard.refuse(found, self.decision)
+        return found
+
+    def spare(self, found: Inspection, settled: Collection[str]) -> None:
+        """Refuse an answer that holds what its parts, rid of ``settled``, did not show."""
+        by_text: dict[str, list[Redaction]] = {}
+        for each in found.redactions:
+            by_text.setdefault(each.text, []).append(each)
+        clean = all(
+            text[start:end] in settled
+            for text, redactions in by_text.items()
+            for start, end, _ in merged(redactions)
+        )
+        self.guard.refuse(found, self.decision, clean=clean)
+
+
+def _texts(call: Call) -> list[Text]:
+    """Every text of a request that policies read."""
+    return [*call.format.texts(call.body), *call.format.definitions(call.body)]
+
+
+def _all(call: Call) -> list[Text]:
+    """Every text of a request in which something may be redacted."""
+    read = _texts(call)
+    return [*read, *_unread(call, read)]
+
+
+#: Keys of a request whose texts are read as such, and those of bytes, references and credentials.
+_READ: Final = frozenset(
+    (
+        *("documents", "functions", "input", "inputs", "instructions", "messages", "passages"),
+        *("prompt", "query", "system", "tools"),
+        *("container", "conversation", "file", "image", "image[]", "mask", "mcp_servers"),
+        *("previous_response_id", "prompt_embeds"),
+    )
+)
+
+
+def _unread(call: Call, read: Iterable[Text]) -> list[Text]:
+    """What is no text to a model, and yet goes out and is recorded: parameters, names of files.
+
+    It is redacted, but not judged.
+    """
+    known = {text.text for text in read}
+    found = strings([value for key, value in call.body.items() if key not in _READ])
+    names = (file.filename for file in call.files)
+    return [Text(text, "input") for text in (*found, *names) if text not in known]
+
+
+def _joined(texts: Sequence[Text]) -> str:
+    return "\n".join(text.text for text in texts)
 
 
 def strings(value: object) -> Iterator[str]:
@@ -57,21 +249,26 @@ def strings(value: object) -> Iterator[str]:
             stack.extend(item)
 
 
-def enforce(inspection: Inspection) -> None:
-    """Raise PolicyViolation where the policies block; says which, not how to get round it."""
-    if inspection.action != "block":
+def enforce(found: Inspection, *, clean: bool = True) -> None:
+    """Raise where the policies block; says which, not how to get round it."""
+    if found.action != "block":
+        if not clean:
+            what = _what(found.verdicts[0].stage)
+            raise PolicyViolation(f"The {what} holds what a policy redacts where it cannot be.")
         return
-    verdict = next(
-        found
-        for found in inspection.verdicts
-        if found.action == "block" and found.mode == "enforce"
-    )
-    what = "answer" if verdict.stage == "output" else "request"
-    raise PolicyViolation(f"The {what} violates policy {verdict.policy} ({verdict.check}).")
+    blocking = [
+        verdict
+        for verdict in found.verdicts
+        if verdict.action == "block" and verdict.mode == "enforce"
+    ]
+    decided = next((verdict for verdict in blocking if verdict.rule != FAILED), None)
+    if decided is None:
+        raise GuardrailUnavailable(
+            f"Policy {blocking[0].policy} ({blocking[0].check}) could not be checked."
+        )
+    what = _what(decided.stage)
+    raise PolicyViolation(f"The {what} violates policy {decided.policy} ({decided.check}).")
 
 
-def inspect(policies: Guardrails, found: Sequence[Text], names: Sequence[str] | None) -> Inspection:
-    """What the policies of a route say; without any, everything passes."""
-    if not found or not (policies.names if names is None else names):
-        return Inspection(action="allow", verdicts=(), scores={})
-    return policies.inspect(found, names)
+def _what(stage: str) -> str:
+    return "answer" if stage == "output" else "request"

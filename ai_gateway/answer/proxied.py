@@ -19,7 +19,7 @@ from ai_gateway import strictjson
 from ai_gateway.answer.guard import strings
 from ai_gateway.contract import Event
 from ai_gateway.errors import BadRequest, InvalidJSON, TooDeep
-from ai_gateway.guardrails.engine import Text
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.upstream import ProxyRequest, RawReply
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ai_gateway import __version__, strictjson
 from ai_gateway.answer.route import Choice
+from ai_gateway.answer.vault import Vault
 from ai_gateway.cache.semantic import Hit
 from ai_gateway.contract import Event
 from ai_gateway.cost.charge import Charge
 from ai_gateway.formats import Usage
 from ai_gateway.guardrails.engine import Verdict
+from ai_gateway.guardrails.scene import Scene
 
 #: Of a model that a caller named: what is no name of ours is no place for a text either.
 MAX_NAME = 64
@@ -70,8 +73,15 @@ class Decision:
     waited_ms: float = 0.0
     #: The answer is a stream that ends later, and is recorded then.
     streamed: bool = False
-    #: The stream is held back until all of it is checked.
-    held: bool = False
+    #: The answer is a stream that policies read; who reads it writes the row.
+    guarded: bool = False
+    #: Characters that had left when a policy ended the stream; None where none did.
+    leaked: int | None = None
+    #: The model that a policy has answer instead.
+    route_to: str | None = None
+    #: What placeholders stand for, and what stands around an answer; neither is ever stored.
+    vault: Vault | None = field(default=None, repr=False)
+    scene: Scene | None = field(default=None, repr=False)
 
 
 def row(
@@ -81,12 +91,17 @@ def row(
     manifest_hash: str,
     policies: Sequence[str],
     policies_hash: str,
+    redact: Redact,
+    hide: Hide,
 ) -> dict[str, Any]:
-    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of."""
+    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of.
+
+    ``redact`` takes out of a text what no record may hold under ``privacy: redacted``, ``hide``
+    what a policy redacts under any.
+    """
     event, route = decision.event, decision.event.route
     latency = (now - event.started) * 1000
-    keep = _PRIVACY[route.privacy]
-    request = strictjson.dumps(decision.request).decode() if decision.request is not None else None
+    keep = _kept(redact) if route.privacy == "redacted" else _PRIVACY[route.privacy]
     return {
         "schema_version": 1,
         "request_id": event.request_id,
@@ -95,19 +110,20 @@ def row(
         "route": route.name,
         "surface": decision.surface,
         "method": event.method,
-        "path": event.path[:2048] if route.privacy == "full" else route.path,  # it may hold a text
+        "path": _path(event, hide),
         "tenant": event.caller.tenant,
         "key_id": event.caller.id,
         "privacy": route.privacy,
         "input": keep(decision.input),
-        "request": keep(request),
-        "output": keep(decision.output),
+        "request": _request(decision, redact, keep),
+        "output": keep(decision.output and hide(decision.output, "output")),
         "response_digest": decision.digest,
         "policies": policies,
+        "leaked": decision.leaked,
         "verdicts": [_columns(verdict) for verdict in decision.verdicts],
         "manifest_hash": manifest_hash,
         "policies_hash": policies_hash,
-        "model_requested": (decision.model_requested or "")[:MAX_NAME] or None,
+        "model_requested": _model(decision, redact, hide),
         "selection": decision.selection,
         **_choice(decision),
         "served": decision.served,
@@ -127,6 +143,58 @@ def row(
         "shadow_of": decision.shadow_of,
         "gateway_version": __version__,
     }
+
+
+#: A text as a record may hold it.
+Redact = Callable[[str], str]
+#: The same of a text of a stage; None where that cannot be told.
+Hide = Callable[[str, str], str | None]
+_Keep = Callable[[str | None], str | None]
+#: From here on a number may be that of a card or a telephone.
+_LONG: Final = 10**6
+
+
+def _path(event: Event, hide: Hide) -> str | None:
+    """A path with parameters may hold a text."""
+    if event.path == event.route.path or event.route.privacy != "full":
+        return event.route.path
+    return hide(event.path[:2048], "input")
+
+
+def _model(decision: Decision, redact: Redact, hide: Hide) -> str | None:
+    """Whom the caller named; what led to no choice may be any text."""
+    named = (decision.model_requested or "")[:MAX_NAME] or None
+    if named is None or decision.choice is not None:
+        return named
+    redacted = decision.event.route.privacy == "redacted"
+    return redact(named) if redacted else hide(named, "input")
+
+
+def _request(decision: Decision, redact: Redact, keep: _Keep) -> str | None:
+    request = decision.request
+    if request is None:
+        return None
+    if decision.event.route.privacy == "redacted":  # and still JSON
+        return strictjson.dumps(_redacted(request, functools.cache(redact))).decode()
+    return keep(strictjson.dumps(request).decode())
+
+
+def _redacted(value: Any, redact: Redact) -> Any:
+    """A copy of a JSON value without what ``redact`` takes out of names, strings and numbers."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(name): _redacted(item, redact) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, redact) for item in value]
+    if isinstance(value, (int, float)) and abs(value) >= _LONG:
+        said = str(value)
+        return value if (left := redact(said)) == said else left
+    return value
+
+
+def _kept(redact: Redact) -> _Keep:
+    return lambda text: None if text is None else redact(text)
 
 
 def _full(text: str | None) -> str | None:

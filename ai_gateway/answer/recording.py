@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ai_gateway.answer.record import Decision, row
+from ai_gateway.answer.vault import masked
 from ai_gateway.clock import Clock
 from ai_gateway.errors import GatewayError, internal_error
-from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.engine import Guardrails, Inspection
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.records import Records
 
 
@@ -52,5 +55,17 @@ class Recorder:
                 manifest_hash=self.manifest_hash,
                 policies=self.policies.names if route.guardrails is None else route.guardrails,
                 policies_hash=self.policies.digest,
+                redact=partial(self._redacted, route.guardrails),
+                hide=partial(self._hidden, route.guardrails),
             ),
         )
+
+    def _redacted(self, names: Sequence[str] | None, text: str) -> str:
+        return masked(text, self.policies.places(text, names))
+
+    def _hidden(self, names: Sequence[str] | None, text: str, stage: str) -> str | None:
+        if not self.policies.redacts(stage, names):
+            return text
+        found = Inspection()
+        self.policies.redact([Text(text, stage)], names, found)
+        return None if found.failed else masked(text, found.redactions)

@@ -9,7 +9,7 @@ from random import Random
 from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.answer.record import MAX_NAME, Decision
 from ai_gateway.answer.route import SEEDS, Candidate, Choice, choose, pinned
-from ai_gateway.answer.weights import Weights
+from ai_gateway.answer.weights import Score, Weights
 from ai_gateway.errors import BadRequest, UnknownModel
 from ai_gateway.manifest.model import Manifest, Route
 
@@ -30,6 +30,8 @@ class Selection:
         models = self.manifest.candidates(route)
         published = self.weights.current
         decision.weights_id = published.id
+        if decision.route_to is not None:
+            return self._rerouted(call, decision.route_to, published.score(decision.route_to))
         if call.model not in AUTO and not call.routed:
             return pinned(_known(call.model, models, route), published.score(call.model))
         if not models:
@@ -43,6 +45,12 @@ class Selection:
             return choice
         others = (Candidate(name, 0.0, scores[name], why) for name, why in excluded.items())
         return replace(choice, candidates=(*choice.candidates, *others))
+
+    def _rerouted(self, call: Call, model: str, score: Score) -> Choice:
+        """The model that a policy says, whoever the caller named."""
+        if error := call.refusal(self.manifest.models[model].dialect):
+            raise error
+        return replace(pinned(model, score), selection="guardrail")
 
     def _excluded(self, call: Call, models: Sequence[str]) -> dict[str, str]:
         """Those that cannot be told what the call says, or are not to be asked now, and why.

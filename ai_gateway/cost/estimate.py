@@ -27,7 +27,7 @@ def complete(form: Format, body: Body, reading: Reading, *, broken: bool = False
         return usage
     if not (broken or usage.input is None or usage.output is None):
         return usage
-    texts = _once(text.text for text in form.texts(body))
+    texts = once(text.text for text in form.texts(body))
     return estimate(usage, texts, reading.text, broken=broken)
 
 
@@ -64,7 +64,7 @@ def is_estimate(raw: Mapping[str, Any] | None) -> bool:
     return raw is not None and raw.get(_MARK) is True
 
 
-def _once(texts: Iterable[str]) -> list[str]:
+def once(texts: Iterable[str]) -> list[str]:
     """The texts of a request but for those that only put the ones before them together."""
     kept: list[str] = []
     for text in texts:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 from ai_gateway.guardrails import policy as policy_files
-from ai_gateway.guardrails.check import Check, Matcher
+from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
 from ai_gateway.guardrails.checks import build
-from ai_gateway.guardrails.normalise import Normalised
-from ai_gateway.guardrails.policy import Policy
+from ai_gateway.guardrails.policy import Policy, Streaming
+from ai_gateway.guardrails.reading import Reading
+from ai_gateway.guardrails.scene import NOTHING, Scene, Text
 from ai_gateway.guardrails.vocabulary import Vocabulary
 from ai_gateway.manifest.problem import Problem
 
+log = logging.getLogger(__name__)
+
 #: From the weakest to the strongest.
-_STRENGTH = ("allow", "flag", "block")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One piece of a request or an answer, and its stage: input, output or tool."""
-
-    text: str
-    stage: str
+_STRENGTH = ("allow", "flag", "redact", "route", "block")
+_STAGES: tuple[Stage, ...] = ("input", "system", "tool", "output")
+#: Of one check in one text; what is redacted is not bounded.
+_MOST_VERDICTS = 100
+#: The rule of a check that failed.
+FAILED = "check-failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,39 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """A place in a text that a placeholder of ``kind`` takes."""
+
+    text: str
+    start: int
+    end: int
+    kind: str
+
+
+@dataclass(slots=True)
 class Inspection:
     """What the policies say: the strongest enforced action, and why.
 
-    ``action`` is allow, flag or block; an observed verdict never changes it. ``scores`` has every
-    check that was run with its highest score, also where that stays below the threshold.
+    ``action`` is allow, flag, redact, route or block; an observed verdict never changes it.
+    ``scores`` has every check that was run with its highest score, also where that stays below the
+    threshold. ``failed`` are checks that could not be run, ``unsure`` whether one of them is to
+    refuse then.
     """
 
-    action: str
-    verdicts: tuple[Verdict, ...]
-    scores: Mapping[str, float]
+    action: str = "allow"
+    verdicts: list[Verdict] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    redactions: list[Redaction] = field(default_factory=list)
+    route_to: str | None = None
+    failed: list[str] = field(default_factory=list)
+    unsure: bool = False
+
+    def act(self, check: Check) -> None:
+        """One more enforced finding of ``check``."""
+        if check.action == "route":
+            self.route_to = self.route_to or check.route_to
+        if _STRENGTH.index(check.action) > _STRENGTH.index(self.action):
+            self.action = check.action
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +88,59 @@ class _Compiled:
     check: Check
     matcher: Matcher
 
-    def verdict(self, rule: str, stage: str, score: float, start: int, end: int) -> Verdict:
+    @property
+    def redacts(self) -> bool:
+        """Whether it puts placeholders into texts."""
+        return self.check.action == "redact" and self.check.mode == "enforce"
+
+    def everywhere(self) -> _Compiled:
+        """The same, enforced in every stage."""
+        changed = {"stages": _STAGES, "mode": "enforce"}
+        return replace(self, check=self.check.model_copy(update=changed))
+
+    def note(self, stage: str, findings: Iterable[Finding], text: str, found: Inspection) -> None:
+        """Add what the check finds in ``text`` to what was ``found`` before."""
+        check, highest = self.check, found.scores.get(self.check.name, 0.0)
+        noted = 0
+        for finding in findings:
+            highest = max(highest, finding.score)
+            if finding.score < check.threshold:
+                continue
+            if noted < _MOST_VERDICTS:
+                found.verdicts.append(self._verdict(stage, finding))
+                noted += 1
+            if check.mode == "enforce":
+                found.act(check)
+                if check.action == "redact":
+                    kind = finding.kind or check.name  # a rule may be the very words
+                    end = finding.end or len(text)
+                    found.redactions.append(Redaction(text, finding.start, end, kind))
+        found.scores[check.name] = highest
+
+    def fail(self, stage: str, found: Inspection) -> None:
+        """The check could not be run: that refuses, or is only noted."""
         check = self.check
+        closed = check.on_error == "closed" and check.mode == "enforce"
+        action = "block" if closed else "flag"
+        found.failed.append(f"{self.policy}/{check.name}")
+        found.verdicts.append(
+            Verdict(self.policy, check.name, FAILED, stage, action, check.mode, 1.0, 0, 0)
+        )
+        if closed:
+            found.action, found.unsure = "block", True
+
+    def _verdict(self, stage: str, finding: Finding) -> Verdict:
+        check, score = self.check, finding.score
+        place = finding.start, finding.end
         return Verdict(
-            self.policy, check.name, rule, stage, check.action, check.mode, score, start, end
+            self.policy, check.name, finding.rule, stage, check.action, check.mode, score, *place
         )
 
 
 class Guardrails:
     """All policies of a bundle, compiled. Immutable, and safe to share between threads."""
 
-    __slots__ = ("_by_policy", "_vocabulary", "digest", "names")
+    __slots__ = ("_always", "_by_policy", "_vocabulary", "digest", "names", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._by_policy = {
@@ -82,48 +149,146 @@ class Guardrails:
             )
             for policy in policies
         }
+        #: The checks that redact, as if they were enforced everywhere: for the record.
+        self._always = {
+            name: tuple(each.everywhere() for each in checks if each.check.action == "redact")
+            for name, checks in self._by_policy.items()
+        }
         compiled = [check for checks in self._by_policy.values() for check in checks]
         words = frozenset[str]().union(*(check.matcher.vocabulary for check in compiled))
         self._vocabulary = Vocabulary(words)
+        self.policies = {policy.name: policy for policy in policies}
         self.names = tuple(self._by_policy)
         #: Of the policies' content: the record's ``policies_hash``.
         self.digest = policy_files.digest(policies)
 
     def guards(self, stage: str, policies: Sequence[str] | None = None) -> bool:
         """Whether any check of ``policies`` (all, if None) reads texts of ``stage``."""
-        names = self.names if policies is None else policies
+        return any(stage in compiled.check.stages for compiled in self._checks(policies))
+
+    def models(self) -> Iterator[tuple[str, str, str, bool]]:
+        """Each model that a check asks (True) or routes to, behind the policy and the check."""
+        for compiled in self._checks(None):
+            for model in sorted(compiled.matcher.models):
+                yield compiled.policy, compiled.check.name, model, True
+            if compiled.check.route_to:
+                yield compiled.policy, compiled.check.name, compiled.check.route_to, False
+
+    def redacts(self, stage: str, policies: Sequence[str] | None = None) -> bool:
+        """Whether a check that is enforced puts placeholders into texts of ``stage``."""
         return any(
-            stage in compiled.check.stages for name in names for compiled in self._by_policy[name]
+            compiled.redacts and stage in compiled.check.stages
+            for compiled in self._checks(policies)
         )
 
-    def inspect(self, texts: Sequence[Text], policies: Sequence[str] | None = None) -> Inspection:
-        """What ``policies`` (all, if None) say of ``texts``; KeyError for a name there is not."""
-        names = self.names if policies is None else dict.fromkeys(policies)
-        checks = [check for name in names for check in self._by_policy[name]]
-        verdicts: list[Verdict] = []
-        scores: dict[str, float] = {}
-        for text in texts:
-            due = [compiled for compiled in checks if text.stage in compiled.check.stages]
-            if due:
-                verdicts += self._inspect(text, due, scores)
-        enforced = (verdict.action for verdict in verdicts if verdict.mode == "enforce")
-        action = max(enforced, key=_STRENGTH.index, default="allow")
-        return Inspection(action, tuple(verdicts), scores)
+    def streaming(self, policies: Sequence[str] | None = None) -> Streaming:
+        """How a stream is checked by all of ``policies`` that read answers."""
+        names = {check.policy for check in self._checks(policies) if "output" in check.check.stages}
+        declared = [self.policies[name].stream for name in sorted(names)]
+        return reduce(Streaming.stricter, declared) if declared else Streaming()
 
-    def _inspect(
-        self, text: Text, due: Sequence[_Compiled], scores: dict[str, float]
-    ) -> Iterator[Verdict]:
-        normalised = Normalised(text.text, self._vocabulary)
-        for compiled in due:
-            check = compiled.check
-            highest = scores.get(check.name, 0.0)
-            for found in compiled.matcher.find(normalised):
-                highest = max(highest, found.score)
-                if found.score >= check.threshold:
-                    yield compiled.verdict(
-                        found.rule, text.stage, found.score, found.start, found.end
-                    )
-            scores[check.name] = highest
+    def redacting(self, policies: Sequence[str] | None = None) -> bool:
+        """Whether ``policies`` have a check whose action is ``redact``, in any mode."""
+        return any(compiled.check.action == "redact" for compiled in self._checks(policies))
+
+    def places(self, text: str, policies: Sequence[str] | None = None) -> list[Redaction]:
+        """What the ``redact`` checks of ``policies`` find in ``text``, of any stage or mode."""
+        found = Inspection()
+        names = self.names if policies is None else policies
+        always = [compiled for name in names for compiled in self._always[name]]
+        self._read(Text(text, "input"), always, NOTHING, found)
+        if found.failed:
+            return [Redaction(text, 0, len(text), "UNREAD")]
+        return found.redactions
+
+    def inspect(
+        self,
+        texts: Sequence[Text],
+        policies: Sequence[str] | None = None,
+        scene: Scene | None = None,
+        *,
+        weigh: bool = True,
+    ) -> Inspection:
+        """What ``policies`` (all, if None) say of ``texts``; KeyError for a name there is not.
+
+        Where there is no ``scene``, the texts are all that is known. Without ``weigh`` only checks
+        that look at one text by itself are run, as for a part of an answer.
+        """
+        found = Inspection()
+        checks = self._checks(policies)
+        if not checks:
+            return found
+        around = Scene(texts) if scene is None else scene
+        for text in texts:
+            self._read(text, checks, around, found)
+        if weigh:
+            self.weigh(texts, policies, around, found)
+        return found
+
+    def weigh(
+        self,
+        texts: Sequence[Text],
+        policies: Sequence[str] | None,
+        scene: Scene,
+        found: Inspection,
+    ) -> None:
+        """Add to ``found`` what the checks say that look at all of ``texts`` together."""
+        weighing = [compiled for compiled in self._checks(policies) if compiled.matcher.weigh]
+        if weighing:
+            self._weigh(weighing, {text.stage for text in texts}, scene, found)
+
+    def redact(
+        self, texts: Sequence[Text], policies: Sequence[str] | None, found: Inspection
+    ) -> None:
+        """Add to ``found`` what the checks that redact find in ``texts``, and nothing else."""
+        checks = [compiled for compiled in self._checks(policies) if compiled.redacts]
+        for text in texts:
+            self._read(text, checks, NOTHING, found)
+
+    def _checks(self, policies: Sequence[str] | None) -> list[_Compiled]:
+        names = self.names if policies is None else dict.fromkeys(policies)
+        return [compiled for name in names for compiled in self._by_policy[name]]
+
+    def _read(
+        self, text: Text, checks: Sequence[_Compiled], scene: Scene, found: Inspection
+    ) -> None:
+        reading = None
+        for compiled in checks:
+            find = compiled.matcher.find
+            if find is None or text.stage not in compiled.check.stages:
+                continue
+            try:
+                if reading is None:
+                    reading = Reading(text.text, self._vocabulary)
+                compiled.note(text.stage, reading.findings(find, scene), text.text, found)
+            except Exception as error:  # noqa: BLE001 - a check that fails must not let pass
+                _failed(compiled, text.stage, error, found)
+
+    def _weigh(
+        self,
+        weighing: Sequence[_Compiled],
+        stages: Iterable[str],
+        scene: Scene,
+        found: Inspection,
+    ) -> None:
+        present = [stage for stage in _STAGES if stage in stages]
+        for compiled in sorted(weighing, key=lambda each: each.matcher.remote):
+            weigh = compiled.matcher.weigh
+            if weigh is None or (compiled.matcher.remote and found.action == "block"):
+                continue
+            for stage in present:
+                if stage in compiled.check.stages:
+                    try:
+                        compiled.note(stage, weigh(scene, stage), "", found)
+                    except Exception as error:  # noqa: BLE001 - as above
+                        _failed(compiled, stage, error, found)
+
+
+def _failed(compiled: _Compiled, stage: str, error: Exception, found: Inspection) -> None:
+    # Its message may hold the text.
+    where = f"{compiled.policy}/{compiled.check.name}"
+    log.error("guardrail check %s failed (%s)", where, type(error).__name__)
+    compiled.fail(stage, found)
 
 
 def load(folder: Path) -> tuple[Guardrails, list[Problem]]:

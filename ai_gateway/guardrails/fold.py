@@ -59,7 +59,7 @@ def _fold_one(char: str) -> str:
         return ""
     looks = _look_alikes()
     folded = "".join(looks.get(part, part) for part in plain(looks.get(char, char)))
-    return f" {folded} " if _IDEOGRAPHS.match(folded) else folded.replace("_", " ")
+    return f" {folded} " if _IDEOGRAPHS.match(folded) else folded.replace("_", "*")
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,10 @@ result leads back to the text as it was sent. Every step is linear in the text's
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from ai_gateway.guardrails.fold import SLICE, fold, origins
 from ai_gateway.guardrails.vocabulary import Edit, Vocabulary
@@ -19,60 +21,103 @@ _GAP = re.compile(r"[^\w@$!|]")
 
 
 class Normalised:
-    """A text (``source``) and the words that it says."""
+    """A text (``source``), and the words that it says, worked out when they are asked for."""
 
-    __slots__ = ("_first", "_folded", "_last", "_offsets", "_origins", "source", "words")
+    __slots__ = (
+        "_first", "_folded", "_last", "_offsets", "_origins", "_vocabulary", "_words", "memo",
+        "source",
+    )  # fmt: skip
 
     def __init__(self, source: str, vocabulary: Vocabulary) -> None:
         self.source = source
-        self._folded = fold(source)
-        self.words = list(chain.from_iterable(_tokens(self._folded)))
+        #: What checks worked out about the text, for one another.
+        self.memo: dict[str, Any] = {}
+        self._vocabulary = vocabulary
+        self._folded: str | None = None
+        self._words: list[str] | None = None
         #: The first and the last token of each word.
-        self._first: Sequence[int] = range(len(self.words))
-        self._last: Sequence[int] = self._first
+        self._first: Sequence[int] = ()
+        self._last: Sequence[int] = ()
         #: Where each token stands in the folded text, and each of its characters in the source.
         self._offsets: list[tuple[int, int]] | None = None
-        self._origins: Sequence[int] = ()
+        self._origins: Sequence[int] | None = None
+
+    @property
+    def folded(self) -> str:
+        """The text without case, width, decoration and disguise of its characters."""
+        if self._folded is None:
+            self._folded = fold(self.source)
+        return self._folded
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the text; not to be changed."""
+        if self._words is None:
+            self._words = list(chain.from_iterable(_tokens(self.folded)))
+            self._first = self._last = range(len(self._words))
+            self._put_together(self._vocabulary)
+        return self._words
+
+    def _put_together(self, vocabulary: Vocabulary) -> None:
+        if masked := vocabulary.masked(self.folded):
+            self._apply(list(self._unmask(masked)))
         for step in (vocabulary.spelled, vocabulary.apart, vocabulary.together):
             if edits := list(step(self.words)):
                 self._apply(edits)
 
+    def _unmask(self, masked: Sequence[tuple[int, int, str]]) -> Iterator[Edit]:
+        starts = [start for start, _ in self._located()]
+        done = 0
+        for start, stop, word in masked:
+            first, after = bisect_right(starts, start) - 1, bisect_left(starts, stop)
+            # Another script's letter in the middle makes two of them one token.
+            if first >= done:
+                yield first, after, (word,)
+                done = after
+
     def _apply(self, edits: list[Edit]) -> None:
+        old = self.words
         words: list[str] = []
         first: list[int] = []
         last: list[int] = []
         done = 0
         for start, stop, replacement in edits:
-            words += self.words[done:start]
+            words += old[done:start]
             words += replacement
             first += self._first[done:start]
             first += [self._first[start]] * len(replacement)
             last += self._last[done:start]
             last += [self._last[stop - 1]] * len(replacement)
             done = stop
-        self.words = words + self.words[done:]
+        self._words = words + old[done:]
         self._first = [*first, *self._first[done:]]
         self._last = [*last, *self._last[done:]]
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Where the words from ``first`` to ``last`` stand in the source, in characters."""
-        if self._offsets is None:
-            self._offsets = self._locate()
-            self._origins = origins(self.source)
-        start, _ = self._offsets[self._first[first]]
-        begin, stop = self._offsets[self._last[last]]
+        offsets = self._located()
+        start, _ = offsets[self._first[first]]
+        begin, stop = offsets[self._last[last]]
         # Signs may stand for letters within a word; at its end they are punctuation.
-        token = self._folded[begin:stop]
+        token = self.folded[begin:stop]
         length = len(token.rstrip("!|@")) or len(token)
-        return self._origins[start], self._origins[begin + length - 1] + 1
+        return self.place(start, begin + length)
 
-    def _locate(self) -> list[tuple[int, int]]:
-        pattern = _pattern(self._folded)
-        return [
-            match.span()
-            for start, stop in _slices(self._folded)
-            for match in pattern.finditer(self._folded, start, stop)
-        ]
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where ``start`` to ``end`` of the folded text stand in the source; not nothing."""
+        if self._origins is None:
+            self._origins = origins(self.source)
+        return self._origins[start], self._origins[end - 1] + 1
+
+    def _located(self) -> list[tuple[int, int]]:
+        if self._offsets is None:
+            pattern = _pattern(self.folded)
+            self._offsets = [
+                match.span()
+                for start, stop in _slices(self.folded)
+                for match in pattern.finditer(self.folded, start, stop)
+            ]
+        return self._offsets
 
 
 def _tokens(folded: str) -> Iterator[list[str]]:

@@ -29,12 +29,35 @@ SUFFIXES = {".yaml", ".yml"}
 COMPANIONS = {"policy.schema.json", "README.md"}
 
 
+class Streaming(Closed):
+    """How a streamed answer is checked while it flows."""
+
+    buffer: Literal["windows", "full"] = Field(
+        "windows", description="`full` holds all of an answer back until it has passed."
+    )
+    window: int = Field(
+        50, ge=1, le=100_000, description="New characters that are looked at together."
+    )
+    overlap: int = Field(
+        400, ge=0, le=100_000, description="Characters before them that are looked at again."
+    )
+
+    def stricter(self, other: Streaming) -> Streaming:
+        """What is as strict as both."""
+        return Streaming(
+            buffer="full" if "full" in (self.buffer, other.buffer) else "windows",
+            window=min(self.window, other.window),
+            overlap=max(self.overlap, other.overlap),
+        )
+
+
 class Policy(Closed):
     """One concern: a list of checks that routes name together."""
 
     version: Literal[1]
     name: Name
     description: str = Field("", max_length=2_000)
+    stream: Streaming = Streaming()
     checks: Annotated[tuple[AnyCheck, ...], Field(min_length=1, max_length=1_000)]
 
 
@@ -69,7 +92,16 @@ def _read_one(path: Path, others: Iterable[str]) -> tuple[Policy | None, list[Pr
         wanted = "a name that no other policy has"
         problems.append(source.problem(("name",), repr(policy.name), wanted))
         return None, problems
+    if unprepared := list(_unprepared(source, policy, path.parent.parent)):
+        return None, [*problems, *unprepared]
     return policy, [*problems, *_twice(source, policy)]
+
+
+def _unprepared(source: Document, policy: Policy, bundle: Path) -> Iterator[Problem]:
+    """What checks need of the bundle's other files, and do not find there."""
+    for at, check in enumerate(policy.checks):
+        for key, wanted in check.prepare(bundle):
+            yield source.problem(("checks", at, key), repr(getattr(check, key)), wanted)
 
 
 def _twice(source: Document, policy: Policy) -> Iterator[Problem]:

@@ -1,16 +1,21 @@
 """The words that policies look for, put back together where a text took them apart.
 
-Three things are undone: digits and signs for letters (``b0mb``), a word taken apart (``b o m b``,
-``b-o-m-b``, ``bo mb``), words run together (``howtomakeabomb``). Only words of the policies' own
-vocabulary are put back, so that ordinary text stays as it is.
+Four things are undone: letters that are starred (``b*mb``), digits and signs for letters
+(``b0mb``), a word taken apart (``b o m b``, ``b-o-m-b``, ``bo mb``), words run together
+(``howtomakeabomb``). Only words of the policies' own vocabulary are put back, so that ordinary text
+stays as it is.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
+from operator import and_
+
+from ai_gateway.guardrails.linear import compiled
+from ai_gateway.guardrails.unpack import rot13
 
 #: What a digit or a sign in a word stands for. 1 stands for l and for i, so both become i.
 _LEET = str.maketrans("01l!|3@4$56789", "oiiiieaassgtbg")
@@ -21,6 +26,11 @@ _GLUE = frozenset(("a", "an", "the", "to", "how", "do", "i", "you", "me", "of", 
 _RUN_TOGETHER = 8  # letters, at least
 _LONGEST_RUN = 100
 _SHORTEST_HIDDEN = 3  # letters of a word that is put back
+_SHORTEST_STARRED = 4
+_STARRED = 3  # one letter in so many may be a star
+_STARS = str.maketrans("_", "*")
+#: From its first letter on; what stands before that is seen to afterwards.
+_MASKED = compiled(rb"\b[a-z0-9@$!|]+[*_][a-z0-9@$!|*_]*")
 
 #: Words from the first to before the last, and what stands in their place.
 Edit = tuple[int, int, tuple[str, ...]]
@@ -29,7 +39,9 @@ Edit = tuple[int, int, tuple[str, ...]]
 class Vocabulary:
     """The words that policies look for, prepared for putting them back together."""
 
-    __slots__ = ("_longest", "_parts", "_skeletons", "_split", "words")
+    __slots__ = (
+        "_by_letter", "_longest", "_parts", "_skeletons", "_split", "_starred", "turned", "words"
+    )  # fmt: skip
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = frozenset(words)
@@ -41,9 +53,50 @@ class Vocabulary:
             for word in sorted(self.words)
             if len(word) >= _SHORTEST_HIDDEN
         }
+        #: Words of one length; and the set of those (bits) that have one letter at one place.
+        self._starred: dict[int, list[str]] = {}
+        self._by_letter: dict[tuple[int, int, str], int] = {}
+        for read, word in self._skeletons.items():
+            if len(word) >= _SHORTEST_STARRED:
+                self._add_starred(read, word)
+        #: Words that betray rot13.
+        self.turned = rot13(self.words) if self.words else frozenset()
 
         # Ordinary text repeats its words; at 100 characters each the cache stays under 3 MB.
         self._split = lru_cache(maxsize=10_000)(self._split_once)
+
+    def _add_starred(self, read: str, word: str) -> None:
+        alike = self._starred.setdefault(len(word), [])
+        for at, letter in enumerate(read):
+            key = len(word), at, letter
+            self._by_letter[key] = self._by_letter.get(key, 0) | 1 << len(alike)
+        alike.append(word)
+
+    def masked(self, folded: str) -> list[tuple[int, int, str]]:
+        """Words with stars for letters: their places in the folded text, and what they are."""
+        if "*" not in folded and "_" not in folded:
+            return []
+        found = []
+        for match in _MASKED.finditer(folded.encode("ascii", "replace")):
+            start, stop = match.span()
+            token = folded[start:stop].rstrip("!|@")
+            # What begins with a star is emphasis, or a name of Python's.
+            if folded[start - 1 : start] not in ("*", "_") and (word := self._unstarred(token)):
+                found.append((start, start + len(token), word))
+        return found
+
+    def _unstarred(self, token: str) -> str | None:
+        """The one word that a token with stars can be, or nothing."""
+        length = len(token)
+        if length not in self._starred or token.rstrip("*_") in self.words:
+            return None
+        letters = token.translate(_LEET).translate(_STARS)
+        if letters.count("*") * _STARRED > length:
+            return None
+        keys = ((length, at, letter) for at, letter in enumerate(letters) if letter != "*")
+        fitting = reduce(and_, (self._by_letter.get(key, 0) for key in keys))
+        one = fitting and not fitting & (fitting - 1)
+        return self._starred[length][fitting.bit_length() - 1] if one else None
 
     def spelled(self, words: list[str]) -> Iterator[Edit]:
         """Words with digits or signs in them, read as letters."""

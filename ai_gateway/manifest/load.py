@@ -61,6 +61,7 @@ def load(
     around = Surroundings(
         settings,
         policies=None if of_policies else policies.names,
+        guardrails=None if of_policies else policies,
         prompts=None if of_prompts else tuple(templates),
         models=tuple(_section(source, "models")),
         workers=workers,

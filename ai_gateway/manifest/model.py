@@ -80,6 +80,10 @@ class Model(Closed):
     )
     balance: Balance = Field("least-busy", description="How one of several endpoints is picked.")
     cold_start: ColdStart | None = Field(None, description="What to do while it starts.")
+    candidate: bool = Field(
+        True,  # noqa: FBT003 - pydantic's own order of arguments
+        description="Whether routes that name no models choose from it; not, for a guard's model.",
+    )
 
 
 class Routing(Closed):
@@ -187,13 +191,18 @@ class Manifest(Closed):
     def candidates(self, route: Route) -> tuple[str, ...]:
         """The models that ``route`` chooses from, its canary among them.
 
-        Where the route names none, all but the judge's and its own shadow, which answers nobody.
+        Where the route names none, all but the judge's, its own shadow, which answers nobody, and
+        those that are no candidates.
         """
         named = route.routing.models
         if not named:
             judge = self.judge.model if self.judge else None
             shadow = route.shadow.model if route.shadow else None
-            named = tuple(name for name in self.models if name not in (judge, shadow))
+            named = tuple(
+                name
+                for name, model in self.models.items()
+                if model.candidate and name not in (judge, shadow)
+            )
         if route.canary is None or route.canary.model in named:
             return named
         return (*named, route.canary.model)
@@ -227,6 +236,5 @@ def _secured(route: Route, entry: Security | None) -> Route:
 #: key path → what brings it; a manifest that uses one does not start.
 LATER = {
     "auth: jwt": "OAuth 2.0 and JWT come with a later version; use api-key or platform",
-    "privacy: redacted": "redaction comes with a later version; use full, hashed or none",
     "callback": "webhooks come with a later version; leave it out",
 }

@@ -97,7 +97,7 @@ def _limited(thought: str, said: str, asked: Conversation, fault: Fault) -> Answ
 def _said(asked: Conversation, endpoint: Endpoint, fault: Fault, *key: object) -> str:
     if fault.say is not None:
         return fault.say
-    said = endpoint.speak(asked.question, *key)
+    said = endpoint.speak(endpoint.hear(asked), *key)
     if asked.schema is not None:
         return _structured(said, asked, *key)
     if asked.results:

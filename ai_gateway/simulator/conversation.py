@@ -63,6 +63,11 @@ class Conversation:
         return split(self.turns[self._asked].text)[0]
 
     @property
+    def last(self) -> str:
+        """The last words of anybody, without a directive at their end."""
+        return split(self.turns[-1].text)[0]
+
+    @property
     def results(self) -> tuple[str, ...]:
         """What tools have answered since the user last spoke."""
         return tuple(turn.text for turn in self.turns[self._asked :] if turn.role == "tool")

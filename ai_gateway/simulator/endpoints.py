@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
+from ai_gateway.simulator import guards
+from ai_gateway.simulator.conversation import Conversation
 from ai_gateway.simulator.judge import judge
 from ai_gateway.simulator.models import careful, shallow
 
@@ -28,6 +31,8 @@ _MEDIA = (
     "/v1/audio/transcriptions",
     "/v1/audio/translations",
 )
+_CHAT = TEXT[:1]
+_CLASSIFY = ("/v1/classify",)
 _TENSORS = ("/v2/models/{model}", "/v2/models/{model}/infer", "/v2/models/{model}/ready")
 
 
@@ -36,7 +41,8 @@ class Endpoint:
     """One endpoint: its name in the URL, its model's id, its base paths, and what it can do.
 
     ``paths`` are those of the table in ``service`` that it serves besides models and health.
-    ``speak`` gets the last user message and a key that every choice in the answer follows from.
+    ``speak`` gets what the model can ``hear`` of a conversation, the last user message where
+    nothing else is said, and a key that every choice in the answer follows from.
     """
 
     name: str
@@ -44,6 +50,11 @@ class Endpoint:
     bases: tuple[str, ...]
     speak: Callable[..., str] = careful
     paths: tuple[str, ...] = TEXT
+    hear: Callable[[Conversation], str] = attrgetter("question")
+
+
+def _guard(name: str, speak: Callable[..., str]) -> Endpoint:
+    return Endpoint(name, f"simulated/{name}", ("v1",), speak, _CHAT, guards.whole)
 
 
 ENDPOINTS = {
@@ -56,6 +67,11 @@ ENDPOINTS = {
         Endpoint("ranker", "simulated/ranker", ("v1",), paths=_RANK),
         Endpoint("media", "simulated/media", ("v1",), paths=_MEDIA),
         Endpoint("classifier", "classifier", ("v2",), paths=_TENSORS),
+        Endpoint("jailbreak-detect", "simulated/jailbreak-detect", ("v1",), paths=_CLASSIFY),
+        _guard("content-safety", guards.content_safety),
+        _guard("topic-control", guards.topic_control),
+        _guard("llama-guard", guards.llama_guard),
+        _guard("policy-check", guards.policy_check),
     )
 }
 #: Anthropic's own API, which is no endpoint of the Inference Service.

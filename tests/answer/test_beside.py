@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.answer.beside import beside
+from ai_gateway.answer.beside import beside, strings_of
 
 
 def test_what_is_in_the_text_is_not_told_twice() -> None:
@@ -16,7 +16,7 @@ def test_what_is_in_the_text_is_not_told_twice() -> None:
         "new_key": {"deep": ["said"]},
     }
     answer = {"id": "chatcmpl-1", "model": "m", "choices": [{"index": 0, "message": message}]}
-    found = beside([answer], "It is a policy gradient method.").split("\n")
+    found = beside(strings_of([answer]), "It is a policy gradient method.").split("\n")
     assert sorted(found) == ["A page", "Let me think.", "said"]
 
 
@@ -33,8 +33,8 @@ def test_pieces_of_a_stream_are_put_together_by_their_place(mine, other) -> None
                 event = {"type": "content_block_delta", "index": index, "delta": delta}
                 anthropic.append(event)
     whole = {"".join(pieces) for pieces in (mine, other) if pieces}
-    assert set(beside(chat, "").split("\n")) == whole
-    assert set(beside(anthropic, "").split("\n")) == whole
+    assert set(beside(strings_of(chat), "").split("\n")) == whole
+    assert set(beside(strings_of(anthropic), "").split("\n")) == whole
 
 
 def test_what_a_request_said_is_not_held_against_its_answer() -> None:
@@ -44,7 +44,7 @@ def test_what_a_request_said_is_not_held_against_its_answer() -> None:
         "tools": [{"description": "xyzzy"}],
         "output": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "xyzzy"}],
     }
-    assert not beside([{"type": "response.created", "response": response}], "")
+    assert not beside(strings_of([{"type": "response.created", "response": response}]), "")
 
 
 def test_no_depth_is_too_deep() -> None:
@@ -52,4 +52,4 @@ def test_no_depth_is_too_deep() -> None:
     deep: object = "said"
     for _ in range(1024):
         deep = [deep]
-    assert beside([{"new": deep}], "") == "said"
+    assert beside(strings_of([{"new": deep}]), "") == "said"

@@ -14,7 +14,15 @@ EVENT = Event("0" * 32, Route(path="/inference"), "POST", "/inference", 0.0)
 
 def written(**known) -> dict:
     """The row of a decision of which so much is known."""
-    return row(Decision(EVENT, **known), now=1.0, manifest_hash="", policies=(), policies_hash="")
+    hashes = {"manifest_hash": "", "policies_hash": ""}
+    return row(
+        Decision(EVENT, **known),
+        now=1.0,
+        policies=(),
+        redact=str,
+        hide=lambda text, _: text,
+        **hashes,
+    )
 
 
 @pytest.mark.parametrize("claimed", [2**63, -1, True, 1.5, "7", None, [1]])

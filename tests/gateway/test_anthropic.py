@@ -156,9 +156,9 @@ def test_the_plain_surface_is_answered_by_claude(plain) -> None:
         ("status=400", 400, "invalid_request_error"),
         ("status=413", 413, "request_too_large"),
         ("status=429; retry-after=7", 429, "rate_limit_error"),
-        ("status=500", 502, "api_error"),
-        ("status=529; retry-after=3", 503, "overloaded_error"),
-        ("error-200", 502, "api_error"),
+        ("status=500", 500, "api_error"),
+        ("status=529; retry-after=3", 529, "overloaded_error"),
+        ("error-200", 500, "api_error"),
         ("html", 502, "api_error"),
         ("status=401", 502, "api_error"),
     ],
@@ -174,7 +174,7 @@ def test_errors_keep_their_shape(plain, fault, status, kind) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
-@pytest.mark.parametrize("fault", ["late-error=3", "cut=mid-body"])
+@pytest.mark.parametrize("fault", ["late-error=5", "cut=mid-body"])
 def test_a_stream_that_breaks_says_so(plain, path, fault) -> None:
     """A late error and a cut are an error event of the caller's own API, never a silent end."""
     plain.simulator.faults["anthropic"] = fault

@@ -14,7 +14,7 @@ POLICIES = {
 version: 1
 name: forbidden
 checks:
-  - {name: words, type: phrases, stages: [input, tool], action: block, phrases: [xyzzy]}
+  - {name: words, type: phrases, stages: [input, system, tool], action: block, phrases: [xyzzy]}
 """,
     "answers": """
 version: 1

@@ -148,7 +148,7 @@ def test_an_observed_rule_only_watches(gateway) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
-        ("status=500", 502, "upstream_error"),
+        ("status=500", 500, "upstream_error"),
         ("status=503-text", 503, "upstream_cold_start"),
         ("status=429; retry-after=2", 429, "upstream_rate_limited"),
         ("html", 502, "upstream_error"),

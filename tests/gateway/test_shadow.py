@@ -128,13 +128,10 @@ def test_whatever_becomes_of_it_the_caller_notices_nothing(start, simulator, str
     assert time.monotonic() - began < 0.8
     (answer,), (shadow,) = answers(gateway)
     assert (answer["status"], answer["error"]) == (200, None)
-    assert shadow["status"] == (200 if fault == "latency=1" or _whole(fault, stream) else 502)
+    late = 500 if stream else 200  # what is in one piece has no late error
+    statuses = {"status=500": 500, "latency=1": 200, "late-error": late}
+    assert shadow["status"] == statuses.get(fault, 502)
     assert simulator.counts["model-b"] == 1
-
-
-def _whole(fault, stream) -> bool:
-    """Whether a fault of streams leaves an answer in one piece as it is."""
-    return fault == "late-error" and not stream
 
 
 def test_past_its_limit_calls_are_left_out_and_counted(start, simulator) -> None:

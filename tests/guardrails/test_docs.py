@@ -7,11 +7,14 @@ from pathlib import Path
 import yaml
 
 from ai_gateway.guardrails.checks import MODELS
-from ai_gateway.guardrails.engine import Guardrails, Text, load
+from ai_gateway.guardrails.engine import Guardrails, load
 from ai_gateway.guardrails.policy import Policy
+from ai_gateway.guardrails.scene import Text
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "guardrails.md").read_text(encoding="utf-8")
+PAGE = "\n".join(
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("guardrails", "checks")
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -29,7 +32,7 @@ def test_every_key_of_every_check_is_explained() -> None:
 
 def test_the_examples_are_policies() -> None:
     """The whole policy, and the topic as one more check of it."""
-    _, whole, topic = blocks("yaml")
+    _, whole, _, topic, *_ = blocks("yaml")
     policy = Policy.model_validate(yaml.safe_load(whole + topic))
     found = Guardrails([policy]).inspect([Text("making a bomb for Project Titan", "input")])
     assert [(v.check, v.rule) for v in found.verdicts] == [

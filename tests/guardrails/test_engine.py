@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ai_gateway.guardrails.check import Check
 from ai_gateway.guardrails.checks import MODELS
-from ai_gateway.guardrails.engine import Guardrails, Inspection, Text, Verdict, load
+from ai_gateway.guardrails.engine import Guardrails, Inspection, Verdict, load
 from ai_gateway.guardrails.policy import Policy, digest
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.guardrails.schema import schema
 from ai_gateway.records.schema import VERDICT
 
@@ -54,9 +55,9 @@ def test_a_verdict_has_the_columns_of_the_record() -> None:
 
 def test_a_verdict_explains_itself() -> None:
     """Policy, check, rule, stage, action, mode, score and place."""
-    assert inspect("so red").verdicts == (
+    assert inspect("so red").verdicts == [
         Verdict("one", "words", "red", "input", "block", "enforce", 1.0, 3, 6),
-    )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_only_the_named_policies_are_asked() -> None:
     """A route names its policies; each is asked once; a name that there is not is a bug."""
     assert inspect("red", "input", "two", "three").action == "allow"
     assert len(inspect("red", "input", "one", "one").verdicts) == 1
-    assert GUARDRAILS.inspect([Text("red", "input")], []) == Inspection("allow", (), {})
+    assert GUARDRAILS.inspect([Text("red", "input")], []) == Inspection()
     with pytest.raises(KeyError):
         inspect("red", "input", "four")
 
@@ -108,7 +109,7 @@ def test_a_score_below_the_threshold_is_told_and_is_no_verdict() -> None:
         "rules": [{"name": "r", "needs": ["a"], "score": 0.3}],
     }
     found = Guardrails([policy("p", topic)]).inspect([Text("red", "input")])
-    assert (found.action, found.verdicts, found.scores) == ("allow", (), {"near": 0.3})
+    assert (found.action, found.verdicts, found.scores) == ("allow", [], {"near": 0.3})
 
 
 def test_the_digest_is_of_the_content() -> None:

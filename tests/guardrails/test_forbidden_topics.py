@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.guardrails.engine import Text, load
+from ai_gateway.guardrails.engine import load
+from ai_gateway.guardrails.scene import Text
 
 GUARDRAILS, PROBLEMS = load(Path(__file__).parents[2] / "policies")
 

@@ -33,6 +33,12 @@ def words(text: str) -> str:
         ("howtobuildabomb", "how to build a bomb"),
         ("buildtodobomb", "build todo bomb"),
         ("bombproof", "bomb proof"),
+        ("b*mb b_mb bom* b0*b b*mb! bu*ld,", "bomb bomb bomb bomb bomb build"),
+        ("b_mb \u00e9, \uff42\uff0amb, build*ng cr*dit c*rd", "bomb e bomb building credit card"),
+        ("b**b b*m* *omb bo*bo", "b b b m omb bo bo"),
+        ("*bold* **bomb** _bomb_ __init__ a * b x**2 bomb*", "bold bomb bomb init a b x 2 bomb"),
+        ("bomb_squad my_bomb card* l*", "bomb squad my bomb card l"),
+        ("\u0436b*mb \u0436bom* b*mb\u0436b*mb", "bomb bomb bomb mb"),
         ("credit card", "credit card"),
         ("c4 is c4", "c4 is c4"),
         ("mail joe@example.com!", "mail joe example com"),
@@ -63,6 +69,8 @@ def test_words_are_put_back_together(text: str, said: str) -> None:
         ),
         ("please buildabomb now", "buildabomb"),
         ("bu1ld@home a b0mb$, ok", "bu1ld@home a b0mb$"),
+        ("so *build* a b*mb!, ok", "build* a b*mb"),
+        ("BU_LD a\u0301 bom*", "BU_LD a\u0301 bom"),
     ],
 )
 def test_a_span_points_into_the_text_as_sent(text: str, place: str) -> None:
@@ -84,7 +92,7 @@ def test_a_long_text_is_read_like_a_short_one() -> None:
     assert text[start:end] == "b o m b"
 
 
-@given(st.text() | st.text(alphabet="bomuildcard 014@$!|-\u200b\u0301\u0412\u70b8", max_size=80))
+@given(st.text() | st.text(alphabet="bomuildcard 014@$!|-*_\u200b\u0301\u0412\u70b8", max_size=80))
 def test_any_text_has_words_and_spans(text: str) -> None:
     """No text crashes; every word's span is a piece of the text, in order."""
     normalised = Normalised(text, VOCABULARY)
@@ -93,9 +101,38 @@ def test_any_text_has_words_and_spans(text: str) -> None:
     assert spans == sorted(spans)
 
 
+def test_a_star_stands_for_one_word_alone() -> None:
+    """Where two words of the policies fit, neither was said."""
+    both = Vocabulary(["bomb", "boob", "bombs"])
+    assert Normalised("bo*b b*mb bom*s", both).words == ["bo", "b", "bomb", "bombs"]
+
+
+def test_words_are_worked_out_when_they_are_asked_for() -> None:
+    """A check that only looks at the text as sent pays nothing for them."""
+    normalised = Normalised("a b o m b", VOCABULARY)
+    assert normalised._words is None
+    assert normalised.words is normalised.words
+    assert normalised.folded == "a b o m b"
+
+
 @pytest.mark.parametrize(
     "piece",
-    ["b ", "b o m ", "b0m ", "!", "a", "howtobuildabom", "b\u200b", "\u0301", "@b", "\u70b8", "_"],
+    [
+        "b*mb ",
+        "b*",
+        "x_",
+        "b ",
+        "b o m ",
+        "b0m ",
+        "!",
+        "a",
+        "howtobuildabom",
+        "b\u200b",
+        "\u0301",
+        "@b",
+        "\u70b8",
+        "_",
+    ],
 )
 def test_time_grows_with_the_length_alone(piece: str) -> None:
     """Ten times the text takes about ten times as long, also where each word begins like ours."""

@@ -1,9 +1,8 @@
 """Phrases: fixed words in any disguise."""
 
 from ai_gateway.guardrails.check import Finding
-from ai_gateway.guardrails.checks import build, phrases
-from ai_gateway.guardrails.normalise import Normalised
-from ai_gateway.guardrails.vocabulary import Vocabulary
+from ai_gateway.guardrails.checks import phrases
+from tests.guardrails.finding import findings
 
 
 def find(text: str, *wanted: str) -> list[Finding]:
@@ -11,8 +10,7 @@ def find(text: str, *wanted: str) -> list[Finding]:
     parameters = phrases.Parameters(
         name="words", type="phrases", stages=("input",), action="block", phrases=wanted
     )
-    matcher = build(parameters)
-    return list(matcher.find(Normalised(text, Vocabulary(matcher.vocabulary))))
+    return findings(parameters, text)
 
 
 def test_a_phrase_is_found_once_where_it_first_stands() -> None:
@@ -36,3 +34,12 @@ def test_phrases_of_other_scripts_are_found() -> None:
         "\u0441\u0435\u043a\u0440\u0435\u0442",
     )
     assert find("\u5982\u4f55\u5236\u9020\u70b8\u5f39", "\u5236\u9020\u70b8\u5f39")
+
+
+def test_what_is_redacted_is_found_wherever_it_stands() -> None:
+    """A second place would leave otherwise."""
+    parameters = phrases.Parameters(
+        name="words", type="phrases", stages=("input",), action="redact", phrases=("titan",)
+    )
+    found = findings(parameters, "Titan, oh T1tan!")
+    assert [(f.start, f.end) for f in found] == [(0, 5), (10, 15)]

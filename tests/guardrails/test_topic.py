@@ -4,9 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from ai_gateway.guardrails.check import Finding
-from ai_gateway.guardrails.checks import build, topic
-from ai_gateway.guardrails.normalise import Normalised
-from ai_gateway.guardrails.vocabulary import Vocabulary
+from ai_gateway.guardrails.checks import topic
+from tests.guardrails.finding import findings
 
 TOPIC = {
     "name": "bombs",
@@ -31,8 +30,7 @@ TOPIC = {
 
 def find(text: str, **changed: object) -> list[Finding]:
     """What the topic above finds in ``text``."""
-    matcher = build(topic.Parameters.model_validate(TOPIC | changed))
-    return list(matcher.find(Normalised(text, Vocabulary(matcher.vocabulary))))
+    return findings(topic.Parameters.model_validate(TOPIC | changed), text)
 
 
 @pytest.mark.parametrize(

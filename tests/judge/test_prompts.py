@@ -12,6 +12,9 @@ from ai_gateway.judge.prompts import MAX_PROMPT, Prompt, load
 BUNDLE = Path(__file__).parents[2] / "judge_prompts"
 SHIPPED = {
     "answer-quality.v1": "c52c03ced8cdc0e977e70cb4d08be26514c46a65a721e350457ec18ee70b96ff",
+    "groundedness.v1": "b7e280cfdfec3fa6cf82c5e4e5c10a9d5ef21367101c375a9ed4f892550b8c25",
+    "policy-check.v1": "b109c412a85897b77eb0cc75aa20586a28ff0227c1576e300b0e489e2a2768ba",
+    "toxicity.v1": "0c80c81824982c0dd4eb15d4b54b3ba2202f1804b366de6e0bd15ea4042b93a7",
 }
 QUESTION = "<<<question {{nonce}}>>>\n{{question}}\n<<<end {{nonce}}>>>"
 ANSWER = "<<<answer {{nonce}}>>>\n{{answer}}\n<<<end {{nonce}}>>>"

@@ -10,6 +10,7 @@ from pydantic import Field
 from ai_gateway.guardrails.check import Check, Finding, Matcher
 from ai_gateway.guardrails.lexicon import Lexicon, Phrase
 from ai_gateway.guardrails.normalise import Normalised
+from ai_gateway.guardrails.scene import Scene
 
 
 class Parameters(Check):
@@ -20,14 +21,18 @@ class Parameters(Check):
 
 
 def build(parameters: Parameters) -> Matcher:
-    """A matcher that yields every phrase once, where it first stands, with score 1."""
+    """A matcher that yields every phrase once, where it first stands, with score 1.
+
+    What is redacted is found wherever it stands.
+    """
+    everywhere = parameters.action == "redact"
     lexicon = Lexicon({phrase: [phrase] for phrase in parameters.phrases})
 
-    def find(text: Normalised) -> Iterator[Finding]:
+    def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
         seen = set()
         for phrase, first, last in lexicon.occurrences(text.words):
-            if phrase not in seen:
+            if everywhere or phrase not in seen:
                 seen.add(phrase)
                 yield Finding(phrase, 1.0, *text.span(first, last))
 
-    return Matcher(find, lexicon.vocabulary)
+    return Matcher(find, vocabulary=lexicon.vocabulary)

@@ -17,6 +17,7 @@ from ai_gateway.guardrails.check import Check, Finding, Matcher
 from ai_gateway.guardrails.inflect import forms
 from ai_gateway.guardrails.lexicon import Lexicon, Phrase
 from ai_gateway.guardrails.normalise import Normalised, words_of
+from ai_gateway.guardrails.scene import Scene
 from ai_gateway.manifest.closed import Closed
 from ai_gateway.manifest.units import Name
 
@@ -73,7 +74,7 @@ def build(parameters: Parameters) -> Matcher:
     reach = max(rule.window for rule in parameters.rules)
     reach += max((adjustment.window for adjustment in parameters.adjust), default=0) + _MARGIN
 
-    def find(text: Normalised) -> Iterator[Finding]:
+    def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
         words = text.words
         if anchors.isdisjoint(words):
             return
@@ -89,7 +90,7 @@ def build(parameters: Parameters) -> Matcher:
             counts = score >= parameters.threshold
             yield Finding(rule, score, *(text.span(first, last) if counts else (0, 0)))
 
-    return Matcher(find, lexicon.vocabulary)
+    return Matcher(find, vocabulary=lexicon.vocabulary)
 
 
 _Found = tuple[float, int, int]  # score, first and last word

@@ -12,6 +12,7 @@ from ai_gateway.manifest.checks import (
     asking,
     cache,
     features,
+    guardrails,
     hosts,
     jobs,
     models,
@@ -26,5 +27,5 @@ __all__ = ["Finding", "Surroundings", "check"]
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
-    for part in (features, routes, asking, models, cache, hosts, jobs, access, state):
+    for part in (features, routes, asking, models, guardrails, cache, hosts, jobs, access, state):
         yield from part.check(manifest, around)

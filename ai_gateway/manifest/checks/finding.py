@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.settings import Settings
 
 Location = tuple[str | int, ...]
@@ -29,6 +30,7 @@ class Surroundings:
 
     settings: Settings
     policies: tuple[str, ...] | None = ()
+    guardrails: Guardrails | None = None
     prompts: tuple[str, ...] | None = ()
     #: Every name under ``models:`` in the file, those with problems too.
     models: tuple[str, ...] = ()

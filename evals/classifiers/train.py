@@ -1,0 +1,133 @@
+"""Trains the classifiers of guardrails and writes them beside their code.
+
+    python evals/classifiers/train.py DATA_DIR [--date YYYY-MM-DD]
+
+DATA_DIR holds the files of ``sources.FILES``, which say where each is published. The same files
+and the same seed make the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from ai_gateway.guardrails.classifier.model import Classifier  # noqa: E402 - a program's own path
+from evals.classifiers import generated, learning, sources  # noqa: E402 - as above
+from evals.classifiers.sources import Row  # noqa: E402 - as above
+
+SEED = 1
+TARGET = ROOT / "ai_gateway" / "guardrails" / "classifier"
+Rows = Callable[[Path], Sequence[Row]]
+
+
+def injection(folder: Path) -> list[Row]:
+    """All rows of the classifier of injections."""
+    return [*sources.injection_rows(folder), *generated.injection_rows(SEED)]
+
+
+def harm(folder: Path) -> list[Row]:
+    """All rows of the classifier of harm."""
+    return [*sources.harm_rows(folder), *generated.harm_rows(SEED)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a classifier learns from, the words of its windows, and its rate of false alarms."""
+
+    rows: Rows
+    windows: tuple[int, ...]
+    rate: float
+
+
+#: An order to ignore what came before is short; what makes a request harmful needs its context.
+KINDS = {
+    "injection": Kind(injection, (5, 10, 24), 0.01),
+    "harm": Kind(harm, (8, 24), 0.02),
+}
+
+
+def prepared(name: str, folder: Path) -> learning.Windows:
+    """The training data of a classifier."""
+    return learning.prepare(KINDS[name].rows(folder), KINDS[name].windows)
+
+
+def published(data: learning.Windows) -> learning.Flags:
+    """The rows that nobody here wrote."""
+    return ~np.char.startswith(data.sources, "made")
+
+
+def centred(data: learning.Windows, rate: float) -> tuple[Classifier, float]:
+    """A classifier of all rows that has ``rate`` false alarms in cross-validation; that rate."""
+    crossed = learning.crossed(data)
+    honest = published(data) & ~data.labels
+    edge = learning.threshold(crossed, honest, data.sources, rate)
+    platt = LogisticRegression(class_weight="balanced").fit(crossed.reshape(-1, 1), data.labels)
+    whole = learning.fit(data, np.ones(len(data.rows), np.bool_))
+    slope = float(np.asarray(platt.coef_)[0, 0])
+    made = replace(whole, centre=whole.centre + edge, slope=slope)
+    return made, float(np.mean(crossed[honest] > edge))
+
+
+def about(data: learning.Windows, rate: float) -> dict[str, Any]:
+    """What the classifier was made of."""
+    counts = {
+        str(source): {
+            "positive": int(np.sum(data.labels[data.sources == source])),
+            "negative": int(np.sum(~data.labels[data.sources == source])),
+        }
+        for source in np.unique(data.sources)
+    }
+    files = {
+        name: {"publisher": publisher, "licence": licence}
+        for name, (publisher, licence) in sources.FILES.items()
+    }
+    return {"script": "evals/classifiers/train.py", "seed": SEED, "files": files, "rows": counts,
+            "false_positive_rate": rate}  # fmt: skip
+
+
+def write(name: str, made: Classifier, facts: dict[str, Any]) -> None:
+    """The weights as ``name.npz``, the rest as ``name.json``."""
+    weights: NDArray[np.int8] = made.weights
+    np.savez_compressed(TARGET / f"{name}.npz", weights=weights)
+    numbers = {"unit": made.unit, "centre": made.centre, "slope": made.slope,
+               "windows": made.windows, "threshold": 0.5}  # fmt: skip
+    text = json.dumps(numbers | facts, indent=1, ensure_ascii=False)
+    (TARGET / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Train both."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, metavar="DATA_DIR")
+    parser.add_argument(
+        "--date", default=datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    )
+    arguments = parser.parse_args()
+    for name, kind in KINDS.items():
+        data = prepared(name, arguments.folder)
+        made, pooled = centred(data, kind.rate)
+        facts = about(data, kind.rate) | {
+            "date": arguments.date,
+            "false_positive_rate_of_rows": pooled,
+        }
+        write(name, made, facts)
+        print(f"{name}: {len(data.rows)} rows, centre {made.centre:.3f}, pooled rate {pooled:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The linear classifier: its features, its windows and the files that ship."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_gateway.guardrails.classifier import features, model
+from ai_gateway.guardrails.classifier.model import Classifier
+from ai_gateway.guardrails.normalise import Normalised
+from ai_gateway.guardrails.vocabulary import Vocabulary
+
+NAMES = ("injection", "harm")
+NOTHING = Vocabulary(())
+FOLDER = Path(model.__file__).parent
+
+
+def normalised(text: str) -> Normalised:
+    """A text as no policy looks for words in it."""
+    return Normalised(text, NOTHING)
+
+
+def knowing(word: str) -> Classifier:
+    """A classifier that counts nothing but one word."""
+    weights = np.zeros(1 << features.BITS, np.int8)
+    weights[features.hashed([word]).words[0][0]] = 100
+    return Classifier(weights, 0.1, 5.0, 1.0, (8, 24))
+
+
+def test_equal_n_grams_have_equal_buckets() -> None:
+    """Wherever they stand: of words, and of the characters within them."""
+    characters, words, starts = features.hashed(["abc", "d", "abc", "d"])
+    assert words[0][0] == words[0][2] != words[0][1]
+    assert words[1][0] == words[1][2] != words[1][1]
+    assert characters[0][0] == characters[0][6] == features.hashed(["abc"]).characters[0][0]
+    assert starts.tolist() == [0, 4, 6, 10]
+
+
+def test_what_is_known_is_found_where_it_stands() -> None:
+    """The strongest window has the word, however long the text around it is."""
+    for around in (0, 5, 40, 10_000):
+        text = normalised("one two " * around + "sesame" + " three four" * around)
+        score, first, last = knowing("sesame").score(text)
+        assert first <= 2 * around <= last
+        assert score > 0.9
+        assert last - first < 8 or around == 0
+
+
+def test_a_text_that_says_nothing_scores_zero() -> None:
+    """No words, no evidence."""
+    assert knowing("sesame").score(normalised("?!")) == (0.0, 0, 0)
+
+
+def test_words_longer_than_any_are_cut() -> None:
+    """Thousands of them cost what as many long words do, and are looked at."""
+    text = normalised(" ".join(["x" * 1_000] * 4_096))
+    characters, _, starts = features.hashed(text.words)
+    assert starts.size == 4_096
+    assert characters[0].size < 4_096 * 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_classifier_is_loaded_once(name) -> None:
+    """All checks share one array, which nobody can change."""
+    assert model.load(name) is model.load(name)
+    with pytest.raises(ValueError, match="read-only"):
+        model.load(name).weights[0] = 1
+
+
+def test_both_classifiers_share_one_pass() -> None:
+    """The features of a text stay with it."""
+    text = normalised("a short text")
+    model.load("injection").score(text)
+    (features_of_it,) = text.memo.values()
+    model.load("harm").score(text)
+    assert next(iter(text.memo.values())) is features_of_it
+    assert len(text.memo) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_a_classifier_comes_from_is_told(name) -> None:
+    """Sets with publisher, licence and rows, the script, its seed, the date, the false alarms."""
+    told = model.provenance(name)
+    assert told["script"] == "evals/classifiers/train.py"
+    assert {"seed", "date", "threshold", "false_positive_rate"} <= told.keys()
+    assert 0 < told["false_positive_rate"] <= 0.02
+    assert all(file["publisher"] and file["licence"] for file in told["files"].values())
+    assert all(sum(rows.values()) for rows in told["rows"].values())
+    assert sum(rows["positive"] for rows in told["rows"].values()) > 1_000
+    assert sum(rows["negative"] for rows in told["rows"].values()) > 1_000
+
+
+def test_the_files_are_small() -> None:
+    """All of them together stay under 1 MB."""
+    assert sum(file.stat().st_size for file in FOLDER.iterdir() if file.is_file()) < 1_000_000
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path) -> None:
+    """Weights that do not fit the features would score nonsense."""
+    np.savez_compressed(tmp_path / "odd.npz", weights=np.zeros(3))
+    (tmp_path / "odd.json").write_text(json.dumps({"unit": 1, "centre": 0, "slope": 1}))
+    with pytest.raises(ValueError, match=r"odd\.npz: found float64 \(3,\)"):
+        model.read("odd", tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(text=st.text(max_size=300))
+def test_any_text_has_a_score(name, text) -> None:
+    """Between 0 and 1, the same every time, at a place in the text."""
+    read = normalised(text)
+    score, first, last = model.load(name).score(read)
+    assert 0 <= score <= 1
+    assert model.load(name).score(normalised(text)) == (score, first, last)
+    if read.words:
+        start, end = read.span(first, last)
+        assert 0 <= start < end <= len(text)

@@ -144,6 +144,8 @@ def test_sighup_reloads_without_a_failed_request(environment, tmp_path) -> None:
         threads = [threading.Thread(target=load, args=(url,)) for _ in range(4)]
         for thread in threads:
             thread.start()
+        while not statuses:
+            time.sleep(0.01)
         (bundle / "routes.yaml").write_text(MODELS + routes + routes.replace("/ping", "/pong"))
         process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 10

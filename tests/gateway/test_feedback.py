@@ -18,7 +18,7 @@ def test_a_refusal_that_people_label_becomes_its_rules_operating_point(start) ->
         assert (reply.status_code, len(reply.json["feedback_id"])) == (201, 32)
     assert {row["rater"] for row in gateway.rows("feedback")} == {"admin", "ann"}
     found = operating.report(gateway.service.records)
-    (rule,) = found.rules
+    rule = next(each for each in found.rules if each["rule"] == "make-a-bomb")
     assert (rule["policy"], rule["check"]) == ("forbidden-topics", "building-bombs")
     assert (rule["fired"], rule["labelled"], rule["precision"]) == (2, 2, 0.5)
     assert (found.overall["missed"], sum(found.left_out.values())) == (1, 0)

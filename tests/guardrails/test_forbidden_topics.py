@@ -87,7 +87,13 @@ ALLOWED = [
 def test_the_default_policies_have_no_problem() -> None:
     """They are what they say."""
     assert PROBLEMS == []
-    assert GUARDRAILS.names == ("forbidden-topics",)
+    assert GUARDRAILS.names == (
+        "forbidden-topics",
+        "harm",
+        "personal-data",
+        "prompt-injection",
+        "secrets",
+    )
 
 
 @pytest.mark.parametrize(

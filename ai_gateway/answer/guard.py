@@ -12,6 +12,7 @@ from ai_gateway.answer.record import Decision
 from ai_gateway.answer.vault import Vault, merged
 from ai_gateway.errors import GuardrailUnavailable, PolicyViolation
 from ai_gateway.formats import Format
+from ai_gateway.formats.said import strings as said
 from ai_gateway.guardrails.engine import FAILED, Guardrails, Inspection, Redaction
 from ai_gateway.guardrails.scene import Ask, Scene, Text
 from ai_gateway.manifest.model import Route
@@ -123,7 +124,7 @@ class Guard:
         """Whether nothing is left in ``texts`` that a policy redacts."""
         left, found = [Text(vault.stripped(text.text), text.stage) for text in texts], Inspection()
         self.policies.redact(left, decision.event.route.guardrails, found)
-        return not (found.redactions or found.failed)
+        return not (found.redactions or found.unsure)
 
     def _around(self, call: Call) -> Scene:
         return Scene(tuple(_texts(call)), call.body, call.model, self.ask)
@@ -226,7 +227,7 @@ def _unread(call: Call, read: Iterable[Text]) -> list[Text]:
     It is redacted, but not judged.
     """
     known = {text.text for text in read}
-    found = strings([value for key, value in call.body.items() if key not in _READ])
+    found = said([value for key, value in call.body.items() if key not in _READ])
     names = (file.filename for file in call.files)
     return [Text(text, "input") for text in (*found, *names) if text not in known]
 

@@ -235,7 +235,10 @@ class Guardrails:
         """Add to ``found`` what the checks say that look at all of ``texts`` together."""
         weighing = [compiled for compiled in self._checks(policies) if compiled.matcher.weigh]
         if weighing:
-            self._weigh(weighing, {text.stage for text in texts}, scene, found)
+            stages = {text.stage for text in texts}
+            if scene.request and "output" not in stages:
+                stages.add("input")  # a request says something by its parameters, too
+            self._weigh(weighing, stages, scene, found)
 
     def redact(
         self, texts: Sequence[Text], policies: Sequence[str] | None, found: Inspection
@@ -259,7 +262,7 @@ class Guardrails:
                 continue
             try:
                 if reading is None:
-                    reading = Reading(text.text, self._vocabulary)
+                    reading = Reading(text, self._vocabulary)
                 compiled.note(text.stage, reading.findings(find, scene), text.text, found)
             except Exception as error:  # noqa: BLE001 - a check that fails must not let pass
                 _failed(compiled, text.stage, error, found)

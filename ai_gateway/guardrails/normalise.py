@@ -25,11 +25,13 @@ class Normalised:
 
     __slots__ = (
         "_first", "_folded", "_last", "_offsets", "_origins", "_vocabulary", "_words", "memo",
-        "source",
+        "source", "stage",
     )  # fmt: skip
 
-    def __init__(self, source: str, vocabulary: Vocabulary) -> None:
+    def __init__(self, source: str, vocabulary: Vocabulary, stage: str = "input") -> None:
         self.source = source
+        #: Who says it: input, system, tool or output.
+        self.stage = stage
         #: What checks worked out about the text, for one another.
         self.memo: dict[str, Any] = {}
         self._vocabulary = vocabulary

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ai_gateway.guardrails.check import Finding
 from ai_gateway.guardrails.normalise import Normalised
-from ai_gateway.guardrails.scene import Scene
+from ai_gateway.guardrails.scene import Scene, Text
 from ai_gateway.guardrails.views import views
 from ai_gateway.guardrails.vocabulary import Vocabulary
 
@@ -19,10 +19,11 @@ class Reading:
 
     __slots__ = ("_plain", "_views")
 
-    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        self._plain = Normalised(text, vocabulary)
+    def __init__(self, text: Text, vocabulary: Vocabulary) -> None:
+        self._plain = Normalised(text.text, vocabulary, text.stage)
         self._views = [
-            (view, Normalised(view.text, vocabulary)) for view in views(text, vocabulary.turned)
+            (view, Normalised(view.text, vocabulary, text.stage))
+            for view in views(text.text, vocabulary.turned)
         ]
 
     def findings(self, find: _Find, scene: Scene) -> Iterable[Finding]:

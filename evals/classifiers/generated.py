@@ -10,7 +10,7 @@ from evals.classifiers.grammar import texts
 from evals.classifiers.sources import Row
 
 #: Texts of a template, at most.
-EACH = 25
+EACH = 30
 
 
 def injection_rows(seed: int) -> Iterator[Row]:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 - tables of sentences, in several languages
 """Templates of honest prompts that are rich in the words of attacks: written for this project."""
 
 from evals.classifiers.subjects import SUBJECTS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped] # published without types
 from sklearn.linear_model import LogisticRegression
 
 from ai_gateway.guardrails.classifier.features import BITS, features, hashed
@@ -154,11 +154,15 @@ def evidence(classifier: Classifier, texts: Sequence[Normalised]) -> Floats:
     return np.fromiter(found, np.float64, len(texts)) - classifier.centre
 
 
+def flagged(data: Windows, rows: Flags) -> list[Normalised]:
+    """The texts of the rows that are flagged."""
+    return [data.texts[row] for row in np.flatnonzero(rows).tolist()]
+
+
 def apart(data: Windows, tested: Flags) -> Floats:
     """The evidence of the tested rows by a classifier that learned from all others; else NaN."""
     found = np.full(len(data.rows), np.nan)
-    at = np.flatnonzero(tested)
-    found[at] = evidence(fit(data, ~tested), [data.texts[i] for i in at])
+    found[tested] = evidence(fit(data, ~tested), flagged(data, tested))
     return found
 
 

@@ -1,6 +1,9 @@
 """How well the classifiers of guardrails do on text they have not learned from, and their CPU time.
 
-    python evals/classifiers/measure.py DATA_DIR [in-domain] [injection] [made] [harm] [cpu]
+    python evals/classifiers/measure.py DATA_DIR [PART ...]
+
+PARTs are in-domain, injection, ordinary, made, harm and cpu; each takes a few minutes at most, all
+of them are run where none is named.
 
 DATA_DIR is that of train.py. Every figure is of a classifier that is trained here without the rows
 it is tested on: without a whole source, or for one figure without half of deepset, texts that share
@@ -57,7 +60,7 @@ def centre(data: Windows, tested: Flags, rate: float) -> float:
     for fold in range(5):
         at = (part == fold) & ~tested
         fold_only = learning.fit(data, ~tested & ~at)
-        found[at] = learning.evidence(fold_only, [data.texts[i] for i in np.flatnonzero(at)])
+        found[at] = learning.evidence(fold_only, learning.flagged(data, at))
     honest = train.published(data) & ~data.labels & ~tested
     return learning.threshold(found, honest, data.sources, rate)
 
@@ -113,9 +116,18 @@ def in_domain(folder: Path) -> None:
 
 
 def injection(folder: Path) -> None:
-    """Each public source left out."""
+    """Each source with attacks left out."""
+    _each(folder, ("deepset", "jackhhao"))
+
+
+def ordinary(folder: Path) -> None:
+    """Each source of honest prompts left out."""
+    _each(folder, ("mt_bench", "user_oriented", "coconot", "presidio"))
+
+
+def _each(folder: Path, names: Sequence[str]) -> None:
     data, rate = injections(folder)
-    for source in np.unique(data.sources[train.published(data)]):
+    for source in names:
         print(f"injection: {source}, left out")
         held_out(data, data.sources == source, rate)
 
@@ -163,7 +175,14 @@ def _spent(text: Normalised, names: Sequence[str], times: int) -> float:
     return (time.process_time() - start) / times
 
 
-PARTS = {"in-domain": in_domain, "injection": injection, "made": made, "harm": harm, "cpu": cpu}
+PARTS = {
+    "in-domain": in_domain,
+    "injection": injection,
+    "ordinary": ordinary,
+    "made": made,
+    "harm": harm,
+    "cpu": cpu,
+}
 
 
 def main() -> None:

@@ -44,6 +44,20 @@ FILES = {
 }
 
 
+#: File → the name of its source.
+SOURCES = {
+    "deepset_train.jsonl": "deepset",
+    "jackhhao_train.csv": "jackhhao",
+    "mt_bench_questions.jsonl": "mt_bench",
+    "user_oriented_instructions.jsonl": "user_oriented",
+    "coconot_contrast_eval.jsonl": "coconot",
+    "presidio_synth_v2.json": "presidio",
+    "advbench_harmful.csv": "advbench",
+    "harmbench_val.csv": "harmbench",
+    "do_not_answer_en.csv": "do_not_answer",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One text, the source it is from, and whether it is an attack (or asks for harm)."""

@@ -9,7 +9,7 @@ and the same seed make the same weights.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class Kind:
 #: An order to ignore what came before is short; what makes a request harmful needs its context.
 KINDS = {
     "injection": Kind(injection, (5, 10, 24), 0.01),
-    "harm": Kind(harm, (8, 24), 0.02),
+    "harm": Kind(harm, (8, 24), 0.0075),
 }
 
 
@@ -93,6 +93,7 @@ def about(data: learning.Windows, rate: float) -> dict[str, Any]:
     files = {
         name: {"publisher": publisher, "licence": licence}
         for name, (publisher, licence) in sources.FILES.items()
+        if data.labels[data.sources == sources.SOURCES[name]].size
     }
     return {"script": "evals/classifiers/train.py", "seed": SEED, "files": files, "rows": counts,
             "false_positive_rate": rate}  # fmt: skip
@@ -114,9 +115,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", type=Path, metavar="DATA_DIR")
-    parser.add_argument(
-        "--date", default=datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    )
+    parser.add_argument("--date", default=dt.datetime.now(dt.timezone.utc).date().isoformat())
     arguments = parser.parse_args()
     for name, kind in KINDS.items():
         data = prepared(name, arguments.folder)

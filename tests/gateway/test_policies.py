@@ -43,6 +43,23 @@ def test_another_model_answers(start) -> None:
     assert (what["selection"], what["verdicts"]) == ("policy", [])
 
 
+@pytest.mark.parametrize("fault", ["status=503", "say=yes"])
+def test_no_model_beside_it_sees_the_request(start, fault) -> None:
+    """Neither a shadow, nor a fallback where it fails, nor the cache."""
+    more = "{models: [model-a]}\n    fallback: {models: [model-a]}\n    shadow: {model: model-a}\n"
+    routes = ROUTES.replace("{models: [model-a]}\n", more + "    cache: {ttl: 1m, always: true}\n")
+    gateway = start(routes, policies={"careful": REROUTE})
+    gateway.simulator.faults["model-b"] = fault
+    messages = [{"role": "user", "content": "Why is the sky blue?"}]
+    for _ in range(2):
+        reply = gateway.client.post(
+            "/v1/chat/completions", json={"messages": messages}, headers=gateway.headers
+        )
+        assert (reply.status_code == 200) is (fault == "say=yes")
+        assert "x-gateway-cache" not in reply.headers
+    assert set(gateway.simulator.counts) == {"model-b"}
+
+
 @pytest.mark.parametrize("stage", ["input", "output"])
 def test_a_check_that_fails_refuses(start, stage) -> None:
     """503, not 403: it is no fault of the caller's; recorded and counted."""

@@ -71,7 +71,10 @@ def test_what_had_left_is_counted(start) -> None:
     assert [attempt["error"] for attempt in row["attempts"]] == [None]
     assert row["verdicts"][0]["rule"] == "plugh now"
     metric = f'leaked_characters_total{{route="v1-chat-completions"}} {float(len(said))}'
-    assert metric in gateway.snapshot.context.metrics.expose().decode()
+    exposed = gateway.snapshot.context.metrics.expose().decode()
+    assert metric in exposed
+    labels = '{action="block",check="words",mode="enforce",policy="answers"}'
+    assert f"ai_gateway_guardrail_verdicts_total{labels} 1.0" in exposed
 
 
 @pytest.mark.parametrize("path", BODIES)

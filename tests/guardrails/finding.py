@@ -7,11 +7,14 @@ from ai_gateway.guardrails.scene import NOTHING, Scene
 from ai_gateway.guardrails.vocabulary import Vocabulary
 
 
-def findings(parameters: Check, text: str, scene: Scene = NOTHING) -> list[Finding]:
+def findings(
+    parameters: Check, text: str, scene: Scene = NOTHING, stage: Stage = "input"
+) -> list[Finding]:
     """The findings of a check that looks at one text."""
     matcher = build(parameters)
     assert matcher.find
-    return list(matcher.find(Normalised(text, Vocabulary(matcher.vocabulary)), scene))
+    said = Normalised(text, Vocabulary(matcher.vocabulary), stage)
+    return list(matcher.find(said, scene))
 
 
 def weighed(parameters: Check, scene: Scene, stage: Stage = "input") -> list[Finding]:

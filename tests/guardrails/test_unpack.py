@@ -312,7 +312,7 @@ def test_a_finding_without_a_place_has_the_runs() -> None:
     def find(text: Normalised, _scene: Scene) -> list[Finding]:
         return [Finding("whole", 1.0, 0, 0)] if "bomb" in text.words else []
 
-    reading = Reading("a Ym9tYg== b Ym9tYg== c", Vocabulary(["bomb"]))
+    reading = Reading(Text("a Ym9tYg== b Ym9tYg== c", "input"), Vocabulary(["bomb"]))
     assert list(reading.findings(find, NOTHING)) == [Finding("whole", 1.0, 2, 21)]
 
 

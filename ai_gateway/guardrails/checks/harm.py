@@ -14,7 +14,7 @@ from ai_gateway.guardrails.scene import Scene
 class Parameters(Check):
     """One finding a text: the part that most reads like a request for help with harm.
 
-    The default `threshold` of 0.5 is where training had 2 % false alarms on honest prompts.
+    The default `threshold` of 0.5 is where training had 0.75 % false alarms on honest prompts.
     """
 
     type: Literal["harm"]

@@ -36,9 +36,9 @@ def build(parameters: Parameters) -> Matcher:
     classifier = model.load("injection")
     stricter = _power(parameters.tool_threshold, parameters.threshold)
 
-    def find(text: Normalised, scene: Scene) -> Iterator[Finding]:
+    def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
         score, first, last = classifier.score(text)
-        if text.source in scene.of("tool"):
+        if text.stage == "tool":
             score **= stricter
         if score >= parameters.threshold:
             yield Finding("injection", score, *text.span(first, last), "INJECTION")

@@ -64,8 +64,8 @@ schema: .venv/test ## Write the published schemas anew from the models.
 	$(BIN)/python -m scripts.schemas
 
 lock: ## Resolve all locks for every Python at once; needs uv.
-	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras --extra s3 --extra redis --extra prices --extra dashboard --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
-	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras --extra s3 --extra redis --extra prices --extra dashboard --extra aws --extra google --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras --extra s3 --extra redis --extra prices --extra dashboard --extra otel --no-emit-index-url --no-annotate --no-header --quiet -o requirements.txt
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras --extra s3 --extra redis --extra prices --extra dashboard --extra aws --extra google --extra otel --group test --no-emit-index-url --no-annotate --no-header --quiet -o requirements-test.txt
 	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-strip-extras --group clients --no-emit-index-url --no-annotate --no-header --quiet -o requirements-clients.txt
 
 wire: .venv/test ## How many cases of what an upstream may say there are; `pytest -m wire` runs them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import shlex
 import signal
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import flask
 from tqdm import tqdm
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import BaseConverter
 
 from ai_gateway import cai, demo, hosting, jobs, wsgi
 from ai_gateway.arguments import parse
@@ -25,12 +25,19 @@ from ai_gateway.reload import Reloader
 from ai_gateway.service import Service, Snapshot
 from ai_gateway.settings import Settings
 from ai_gateway.simulator import Simulator, variables
+from ai_gateway.telemetry import logs
+
+
+class _Rest(BaseConverter):
+    part_isolating = False
+    regex = ".*"
 
 
 def application(snapshot: Snapshot) -> flask.Flask:
     """The functions of one bundle as a Flask app."""
     app = flask.Flask("ai-gateway", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.converters["rest"] = _Rest
     app.url_map.merge_slashes = app.url_map.strict_slashes = False  # they would redirect
     endpoints = [
         wsgi.Endpoint(route, snapshot.bundle.handlers[route.name], snapshot)
@@ -48,7 +55,7 @@ def _add(app: flask.Flask, endpoint: wsgi.Endpoint) -> None:
         return _flask(endpoint.answer(flask.request.environ, path_parameters))
 
     route = endpoint.route
-    path = route.path.replace("{", "<").replace("}", ">")
+    path = wsgi.rule(route.path)
     app.add_url_rule(path, route.name, view, methods=route.methods)
     if route.target:
         below = f"{path.rstrip('/')}/<path:below>"
@@ -81,8 +88,10 @@ def serve(options: argparse.Namespace) -> int:
         command = [sys.executable, *sys.argv]
         return hosting.supervise(command, options.workers, served, ready=_ready)
     service = Service(settings, loopback=options.host in LOOPBACK)
-    service.weights.start()
+    service.start()
+    service.keys.start()
     service.current = service.snapshot(bundle)
+    service.limits.prepare()
     current = hosting.Current(application(service.current))
 
     def swap(changed: Bundle) -> None:
@@ -172,7 +181,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     commands = {"serve": serve, "job": job, "check": check, "simulate": simulate, "demo": demo.run}
     command = parse(commands, Path(__file__).parent, arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if problem := logs.configure(Settings.read()):
+        sys.exit(problem)
     return command()
 
 

@@ -18,20 +18,26 @@ from pydantic_core import ErrorDetails
 from ai_gateway import strictjson
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.errors import BadRequest
+from ai_gateway.limits.meter import Meter
 
 if TYPE_CHECKING:
-    from ai_gateway.access.limits import Limits
+    from ai_gateway.access.issued import IssuedKeys
     from ai_gateway.answer.call import Answer, Call
     from ai_gateway.answer.weights import Weights
+    from ai_gateway.cache.caches import Caches
+    from ai_gateway.control.audit import Audit
+    from ai_gateway.control.control import Control
     from ai_gateway.guardrails.engine import Guardrails
     from ai_gateway.guardrails.scene import Ask
     from ai_gateway.judge.prompts import Prompt
+    from ai_gateway.limits.engine import Limits
     from ai_gateway.manifest.load import BundleState
     from ai_gateway.manifest.model import Manifest, Route
     from ai_gateway.metrics import Metrics
     from ai_gateway.records import Records
     from ai_gateway.resilience import Circuits
     from ai_gateway.settings import Settings
+    from ai_gateway.telemetry.tracing import Trace
     from ai_gateway.upstream.cancel import Cancel
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -43,7 +49,8 @@ Body = pydantic.BaseModel | Mapping[str, object] | bytes | Iterable[bytes]
 class Caller:
     """Who asks: an id that is safe to record, and the tenant whose data it is.
 
-    ``routes``, ``models`` and ``scopes`` are all that he may use, by name; None is everything.
+    ``routes`` and ``models`` are all that he may use, by name; None is everything. A scope has who
+    was given it: None is none, unless he is an administrator, who has all.
     """
 
     id: str
@@ -75,8 +82,12 @@ class Event:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller = ANONYMOUS
+    #: What of its limits was taken, for whoever counts it; all copies of the event share it.
+    meter: Meter = field(default_factory=Meter, repr=False, compare=False)
     #: Fires when the caller leaves; None where nobody can tell.
     cancel: Cancel | None = None
+    #: What its spans are of; None where nobody wants any.
+    trace: Trace | None = None
 
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; raises BadRequest (InvalidJSON, TooDeep) with what was found."""
@@ -143,10 +154,17 @@ class Context:
     state: BundleState
     #: Of each model, or endpoint of one, that declares a breaker and was asked.
     circuits: Circuits
+    keys: IssuedKeys
+    #: Who changes what is noted here.
+    audit: Audit
+    #: The one way to change the bundle.
+    control: Control
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
     #: How a guardrail check asks a model; None where there are none.
     consult: Ask | None = None
+    #: What an erasure must forget as well; None where nothing is cached.
+    caches: Caches | None = None
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
     progress: Progress = silent

@@ -1,4 +1,4 @@
-"""What is done for every route, in this order: authenticate, limit, call, turn errors, count.
+"""What is done for every route, in order: authenticate, allow, limit, call, turn errors, count.
 
 It knows no web framework: an Event goes in, a Response comes out.
 """
@@ -8,19 +8,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pydantic
 
 from ai_gateway import strictjson
-from ai_gateway.access.limits import check_size
-from ai_gateway.contract import Event, Handler, Reply
+from ai_gateway.access.allowed import allow
+from ai_gateway.contract import ANONYMOUS, Event, Handler, Reply
 from ai_gateway.errors import GatewayError, MethodNotAllowed, NotFound, internal_error
 from ai_gateway.ids import new_id
+from ai_gateway.limits.gate import check_size
 from ai_gateway.manifest.model import Route
 from ai_gateway.problems import SHAPES, ids
+from ai_gateway.telemetry import access
+from ai_gateway.telemetry.current import CURRENT, Request, Watched
 
 if TYPE_CHECKING:
+    from ai_gateway.answer.record import Decision
     from ai_gateway.hosting import Refusal
     from ai_gateway.service import Snapshot
 
@@ -44,19 +49,73 @@ class Response:
 
 def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
     """The response to ``event``; never raises."""
+    request = _begin(event, snapshot)
+    event = request.event
     try:
         caller = snapshot.identity.caller(event.route, event.method, event.headers)
         if caller is not event.caller:
             event = replace(event, caller=caller)
+        allow(event.route, caller)
         _limit(event, snapshot)
-        response = render(handler(event, snapshot.context), snapshot.bundle.manifest.heartbeat)
+        reply = handler(event, snapshot.context)
+        snapshot.gateway.gate.leave(event)
+        response = render(reply, snapshot.bundle.manifest.heartbeat)
     except GatewayError as error:
-        response = _refused(event, error, snapshot)
+        response = _refused(event, snapshot.gateway.gate.instead(event, error), snapshot)
     except Exception:
         log.exception("request %s failed", event.request_id)
-        response = _refused(event, internal_error(event.request_id), snapshot)
+        failure = snapshot.gateway.gate.instead(event, internal_error(event.request_id))
+        response = _refused(event, failure, snapshot)
+    request.event = event
     _count(event, response, snapshot)
+    response = _watched(request, response, snapshot)
+    limits = snapshot.gateway.gate.headers(event, snapshot.context.clock.now())
+    if limits:
+        response = replace(response, headers={**response.headers, **limits})
     return _signed(response, event.request_id, event.route.errors)
+
+
+def _begin(event: Event, snapshot: Snapshot) -> Request:
+    """From here on log lines of this thread are of ``event``."""
+    if snapshot.tracing is not None:
+        event = replace(event, trace=snapshot.tracing.request(event))
+    request = Request(event)
+    CURRENT.set(request)
+    snapshot.context.metrics.in_flight.inc()
+    return request
+
+
+def _watched(request: Request, response: Response, snapshot: Snapshot) -> Response:
+    """``response``, whose request is over now, or with its stream."""
+    over = partial(_over, request, response.status, snapshot)
+    if not isinstance(response.body, bytes):
+        return replace(response, body=Watched(response.body, over))
+    over()
+    return response
+
+
+def _over(request: Request, status: int, snapshot: Snapshot) -> None:
+    """Tell of a request that is over; a stream that broke has another status than it began with."""
+    event, decision, clock = request.event, request.decision, snapshot.context.clock
+    snapshot.context.metrics.in_flight.dec()
+    if decision is not None and decision.streamed:
+        status = decision.status
+    _tell(event, status, snapshot, decision)
+    if event.trace is not None:
+        event.trace.end(status, clock.now(), decision)
+    CURRENT.set(None)
+
+
+def _tell(event: Event, status: int, snapshot: Snapshot, decision: Decision | None = None) -> None:
+    access.tell(
+        request_id=event.request_id,
+        route=event.route.name,
+        method=event.method,
+        status=status,
+        seconds=snapshot.context.clock.monotonic() - event.started,
+        caller=event.caller,
+        decision=decision,
+    )
 
 
 def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
@@ -74,6 +133,7 @@ def refused_early(snapshot: Snapshot, refusal: Refusal) -> None:
     )
     snapshot.gateway.refuse(event, refusal.error)
     _count(event, problem(refusal.error), snapshot)
+    _tell(event, refusal.error.status, snapshot)
 
 
 def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Snapshot) -> Response:
@@ -88,6 +148,14 @@ def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Sn
     response = problem(error, shape)
     request_id = new_id(snapshot.context.clock, snapshot.context.random)
     snapshot.context.metrics.requests.labels(NOWHERE.name, str(response.status)).inc()
+    access.tell(
+        request_id=request_id,
+        route=NOWHERE.name,
+        method=method,
+        status=response.status,
+        seconds=0.0,
+        caller=ANONYMOUS,
+    )
     return _signed(response, request_id, shape)
 
 
@@ -96,10 +164,8 @@ def _signed(response: Response, request_id: str, shape: str) -> Response:
 
 
 def _limit(event: Event, snapshot: Snapshot) -> None:
-    route = event.route
-    check_size(event.body, route)
-    if route.rate_limit:
-        snapshot.context.limits.take(route.name, event.caller.id, route.rate_limit)
+    snapshot.gateway.gate.arrive(event)
+    check_size(event.body, event.route)
 
 
 def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:

@@ -1,12 +1,14 @@
 """One class per cause of a refusal or failure.
 
     GatewayError
-    ├── BadRequest 400 ── InvalidJSON, TooDeep, LengthMismatch, UnknownModel (404)
-    ├── Unauthenticated 401
+    ├── BadRequest 400 ── InvalidJSON, TooDeep, LengthMismatch, UnknownModel (404), InvalidBundle
+    ├── Unauthenticated 401 ── InvalidToken
     ├── Forbidden 403 ── PolicyViolation
     ├── NotFound 404, MethodNotAllowed 405, BodyTimeout 408, TooLarge 413, CallerLeft 499
-    ├── RateLimited 429
-    ├── GuardrailUnavailable 503
+    ├── Conflict 409, PreconditionFailed 412, UnsupportedMediaType 415, PreconditionRequired 428
+    ├── RateLimited 429 ── BudgetExceeded
+    ├── LimitsUnavailable 503
+    ├── GuardrailUnavailable 503, IssuerUnavailable 503, StoreAway 503
     └── UpstreamError 502, or the upstream's own 5xx ── UpstreamUnavailable 503 or 529,
             UpstreamColdStart 503, UpstreamUnreachable (502 to 504), UpstreamTimeout 504,
             UpstreamRateLimited 429, UpstreamDenied 502, UpstreamRefused (its own)
@@ -81,6 +83,44 @@ class UnknownModel(BadRequest):
     code = "model_not_found"
 
 
+class InvalidBundle(BadRequest):
+    """The bundle would not check, or does not; the message has a line for each problem."""
+
+    code = "invalid_bundle"
+
+
+class Conflict(GatewayError):
+    """What is there already, or another's change, stands in the way."""
+
+    status = 409
+    code = "conflict"
+    type = "invalid_request_error"
+
+
+class PreconditionFailed(GatewayError):
+    """What is there is no longer what the caller has seen."""
+
+    status = 412
+    code = "precondition_failed"
+    type = "invalid_request_error"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body is not said to be JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+    type = "invalid_request_error"
+
+
+class PreconditionRequired(GatewayError):
+    """The change needs to say which version it is of (RFC 6585, 3)."""
+
+    status = 428
+    code = "precondition_required"
+    type = "invalid_request_error"
+
+
 class Unauthenticated(GatewayError):
     """No credential that this route accepts, or a wrong one."""
 
@@ -90,6 +130,16 @@ class Unauthenticated(GatewayError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"www-authenticate": 'Bearer realm="ai-gateway"'})
+
+
+class InvalidToken(Unauthenticated):
+    """A bearer token that is none of a known issuer's, or no longer good."""
+
+    code = "invalid_token"
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token is not one that this gateway accepts.")
+        self.headers = {"www-authenticate": 'Bearer error="invalid_token"'}  # RFC 6750, 3.1
 
 
 class Forbidden(GatewayError):
@@ -112,6 +162,23 @@ class GuardrailUnavailable(GatewayError):
 
     status = 503
     code = "guardrail_unavailable"
+
+
+class IssuerUnavailable(GatewayError):
+    """A token cannot be verified, for its issuer's keys cannot be had."""
+
+    status = 503
+    code = "issuer_unavailable"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, headers={"retry-after": str(retry_after)})
+
+
+class StoreAway(GatewayError):
+    """What the request needs of the store cannot be read or written now."""
+
+    status = 503
+    code = "store_unavailable"
 
 
 class NotFound(GatewayError):
@@ -160,8 +227,34 @@ class RateLimited(GatewayError):
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
 
+    def __init__(self, message: str, retry_after: int, *, again: bool = True) -> None:
+        """``again``: whether the official SDKs are to try again by themselves."""
+        headers = {"retry-after": str(retry_after)}
+        super().__init__(message, headers=headers if again else headers | _ONCE)
+
+
+#: What the official SDKs of OpenAI and Anthropic obey before all else.
+_ONCE = {"x-should-retry": "false"}
+
+
+class BudgetExceeded(RateLimited):
+    """What may be spent in a day or a month is spent, or held by calls that are under way."""
+
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+
     def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message, headers={"retry-after": str(retry_after)})
+        super().__init__(message, retry_after, again=False)
+
+
+class LimitsUnavailable(GatewayError):
+    """Limits and budgets cannot be counted, so that nothing is let through."""
+
+    status = 503
+    code = "limits_unavailable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"retry-after": "1"})
 
 
 class UpstreamError(GatewayError):

@@ -9,7 +9,9 @@ from itertools import chain
 from random import Random
 
 from ai_gateway.access.identity import Identity
-from ai_gateway.access.limits import Limits
+from ai_gateway.access.issued import IssuedKeys
+from ai_gateway.access.jwks import KeyRing
+from ai_gateway.access.tokens import Tokens
 from ai_gateway.answer.gateway import Gateway
 from ai_gateway.answer.places import places
 from ai_gateway.answer.tries import Tries
@@ -19,7 +21,10 @@ from ai_gateway.cache.caches import Caches
 from ai_gateway.chance import SystemChance
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Context, Progress, silent
+from ai_gateway.control.audit import Audit
+from ai_gateway.control.control import Control
 from ai_gateway.cost.prices import Library
+from ai_gateway.limits.engine import Limits
 from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.manifest.model import Route
 from ai_gateway.metrics import Metrics
@@ -27,6 +32,9 @@ from ai_gateway.records import Records
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.resilience.gauges import Gauges
 from ai_gateway.settings import Settings
+from ai_gateway.telemetry import gauges
+from ai_gateway.telemetry.levels import Levels
+from ai_gateway.telemetry.tracing import Tracing, exporting
 from ai_gateway.upstream import Upstreams
 
 log = logging.getLogger(__name__)
@@ -42,6 +50,8 @@ class Snapshot:
     identity: Identity
     #: Bytes that a body may have, by path; the largest of all where the path has parameters.
     bodies: Mapping[str, int]
+    #: Where spans go, if anywhere.
+    tracing: Tracing | None = None
 
     def max_body(self, path: str) -> int:
         """Bytes that a body on ``path`` may have, whoever sends it."""
@@ -65,6 +75,7 @@ class Service:
     progress: Progress = silent
     records: Records = field(init=False)
     weights: Weights = field(init=False)
+    keys: IssuedKeys = field(init=False)
     upstreams: Upstreams = field(init=False)
     tries: Tries = field(init=False)
     prices: Library = field(init=False)
@@ -72,6 +83,12 @@ class Service:
     caches: Caches = field(init=False)
     limits: Limits = field(init=False)
     metrics: Metrics = field(init=False)
+    audit: Audit = field(init=False)
+    control: Control = field(init=False)
+    levels: Levels = field(init=False)
+    tracing: Tracing | None = field(init=False)
+    #: The keys of the issuers whose tokens are taken.
+    ring: KeyRing = field(init=False)
     state: BundleState = field(default_factory=BundleState)
     #: What is in force now, for who has no request to tell him.
     current: Snapshot = field(init=False)
@@ -79,12 +96,19 @@ class Service:
     def __post_init__(self) -> None:
         self.records = Records.open(self.settings.data, self.settings.wal, self.clock)
         self.weights = Weights(self.records)
+        self.keys = IssuedKeys(self.records, self.clock)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
         self.prices = Library(self.clock)
         self.aside = Aside()
         self.caches = Caches.of(self.settings.state, self.clock)
-        self.limits = Limits(self.clock)
         self.metrics = Metrics()
+        self.limits = Limits.of(self.settings.state, self.clock, self.records, self.metrics)
+        self.audit = Audit(self.records, self.clock)
+        self.control = Control(self.settings, self.clock, self.audit)
+        self.metrics.registry.register(gauges.Gauges(self.weights, self.records))
+        self.levels = Levels.of(self.settings)
+        self.tracing = exporting(self.settings.variables)
+        self.ring = KeyRing(self.clock, self.settings.variables, self.metrics)
         turns = Turns.of(self.clock)
         self.tries = Tries(turns, self.clock, self.random, self.metrics)
         self.metrics.registry.register(Gauges(turns.circuits, turns.gates, turns.balancer))
@@ -96,6 +120,7 @@ class Service:
         for place in chain(*places(bundle.manifest.models).values()):
             if place.model.price is None:  # loading them takes longer than a request may
                 self.prices.look_up(place.model.url, place.model.model_id)
+        self.metrics.objectives.declare(bundle.manifest.routes)
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,
@@ -123,26 +148,53 @@ class Service:
             metrics=self.metrics,
             state=self.state,
             circuits=self.tries.turns.circuits,
+            keys=self.keys,
+            audit=self.audit,
+            control=self.control,
             answer=gateway.answer,
             consult=gateway.ask,
+            caches=self.caches,
             clock=self.clock,
             random=self.random,
             progress=self.progress,
         )
-        identity = Identity.of(self.settings, loopback=self.loopback)
-        return Snapshot(bundle, context, gateway, identity, _bodies(bundle.manifest.routes))
+        identity = Identity.of(
+            self.settings,
+            loopback=self.loopback,
+            tokens=self._tokens(bundle),
+            keys=self.keys,
+        )
+        bodies = _bodies(bundle.manifest.routes)
+        return Snapshot(bundle, context, gateway, identity, bodies, self.tracing)
+
+    def _tokens(self, bundle: Bundle) -> Tokens | None:
+        issuers = bundle.manifest.jwt
+        return Tokens(issuers, self.ring, self.clock, self.metrics) if issuers else None
 
     def forget(self, bundle: Bundle) -> None:
         """Let go of what is known of models that ``bundle`` has no more."""
         self.tries.turns.keep(chain(*places(bundle.manifest.models).values()))
+        self.ring.keep(bundle.manifest.jwt)
+
+    def start(self) -> None:
+        """Follow what others change: the models' scores, the level of log lines, issuers' keys."""
+        self.weights.start()
+        self.levels.start()
+        self.ring.start()
 
     def close(self) -> None:
         """Flush what is recorded, and let go of everything."""
+        self.levels.stop()
         self.weights.stop()
+        self.keys.stop()
+        self.ring.close()
         self.aside.close()
         self.upstreams.close()
+        self.limits.close()
         self.caches.close()
         self.records.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
 
 def _fixed(path: str) -> str:

@@ -36,6 +36,16 @@ class Settings:
         """What the runner does where it gets no arguments, inside CAI's kernel."""
         return shlex.split(self.variables.get("GATEWAY_TASK") or "serve")
 
+    @property
+    def log_format(self) -> str:
+        """How log lines are written: json or text; empty for what fits the terminal."""
+        return self.variables.get("GATEWAY_LOG_FORMAT", "").strip().lower()
+
+    @property
+    def log_level(self) -> str:
+        """From which level on they are, as long as nobody changes it."""
+        return self.variables.get("GATEWAY_LOG_LEVEL", "").strip().lower() or "info"
+
     @classmethod
     def read(
         cls, bundle: Path | None = None, environment: Mapping[str, str] | None = None

@@ -7,6 +7,7 @@ gateway itself does for one; so it is asked for the other paths only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -78,6 +79,12 @@ class FixedPaths:
         response = endpoint.answer(environ, {})
         start_response(_status(response.status), headers(response))
         return [response.body] if isinstance(response.body, bytes) else response.body
+
+
+def rule(path: str) -> str:
+    """A route's path as Flask writes it; ``{name:path}`` at its end is all below, slashes too."""
+    path = re.sub(r"\{(\w+):path\}", r"<rest:\1>", path)
+    return path.replace("{", "<").replace("}", ">")
 
 
 def headers(response: Response) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def way(of_model: dict[str, Any], of_route: dict[str, Any]) -> Callable[[], None
     weights = cast("Weights", SimpleNamespace(current=Publication()))
     selection = Selection(manifest, weights, random, turns.watch(there))
     nobody: Any = None
-    shadowing = Shadowing(nobody, nobody, nobody, Metrics(), clock, random)
+    shadowing = Shadowing(nobody, nobody, nobody, nobody, Metrics(), clock, random)
     event = Event("1" * 32, manifest.routes[0], "POST", "/a", clock.now(), clock.monotonic())
     call = Call(event, "chat", {"messages": []})
 

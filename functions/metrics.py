@@ -6,7 +6,5 @@ from ai_gateway.metrics import CONTENT_TYPE
 
 def handle(_event: Event, context: Context) -> Reply:
     """The counts of this process, the record writer's among them."""
-    for what, value in context.records.status().items():
-        if isinstance(value, (int, float)):
-            context.metrics.records.labels(what).set(value)
+    context.metrics.gauge(context.records.status(), context.keys.status())
     return Reply(context.metrics.expose(), headers={"content-type": CONTENT_TYPE})

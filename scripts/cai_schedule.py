@@ -17,7 +17,7 @@ from ai_gateway.manifest.units import duration
 from ai_gateway.settings import Settings
 
 #: The jobs as .project-metadata.yaml names them, and as routes.yaml does.
-JOBS = {"Judge": "judge-tick", "Compact": "compact"}
+JOBS = {"Judge": "judge-tick", "Compact": "compact", "Prune": "prune"}
 
 
 class NotScheduled(Exception):

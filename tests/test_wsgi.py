@@ -139,3 +139,8 @@ def test_of_two_functions_for_one_path_the_first_is_called(endpoint) -> None:
     first = endpoint(lambda *_: Reply(b"1"))
     second = replace(first, handler=lambda *_: Reply(b"2"))
     assert served(create_environ("/ping"), first, second)[0] == b"1"
+
+
+def test_a_path_is_written_as_flask_writes_it() -> None:
+    """A parameter in angle brackets, and a last one that takes all that is below."""
+    assert wsgi.rule("/a/{b}/c/{d:path}") == "/a/<b>/c/<rest:d>"

@@ -3,16 +3,20 @@
 A key comes as ``X-API-Key``, ``api-key`` or ``Authorization``, looked for in that order. A
 credential that is presented and wrong is refused, whatever else would do. ``platform`` is the user
 name that Cloudera AI's proxy sets; it is believed only where ``Identity.platform`` says so, and
-there a Bearer that is no key of ours is the platform's own and counts as absent.
+there a Bearer that is no key of ours is the platform's own and counts as absent. What begins as an
+issued key does is one of ours, if only one that ended.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ai_gateway.access.allowed import may_call
+from ai_gateway.access.issued import IssuedKeys
+from ai_gateway.access.keys import MARK, digest
+from ai_gateway.access.tokens import Tokens, shaped
 from ai_gateway.contract import ANONYMOUS, Caller
 from ai_gateway.errors import Forbidden, Unauthenticated
 from ai_gateway.manifest.model import Route
@@ -27,22 +31,33 @@ class Identity:
 
     admin_digest: bytes | None
     platform: bool = False
+    tokens: Tokens | None = None
+    keys: IssuedKeys | None = None
 
     @classmethod
-    def of(cls, settings: Settings, *, loopback: bool) -> Identity:
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        loopback: bool,
+        tokens: Tokens | None = None,
+        keys: IssuedKeys | None = None,
+    ) -> Identity:
         """The platform is trusted on CAI, on a loopback address, when the operator says so."""
         return cls(
-            admin_digest=_digest(settings.admin_key.strip()) if settings.admin_key else None,
+            admin_digest=digest(settings.admin_key.strip()) if settings.admin_key else None,
             platform=settings.on_cai and loopback and settings.trust_platform,
+            tokens=tokens,
+            keys=keys,
         )
 
     def caller(self, route: Route, method: str, headers: Mapping[str, str]) -> Caller:
         """Who calls ``route``; raises Unauthenticated or Forbidden."""
-        if not route.auth:
-            raise Forbidden(f"Route {route.name} declares no auth, so nobody may call it.")
         known = self._by_key(headers)
-        if known and (known.admin or "api-key" in route.auth):
+        if known and (known.admin or known.scheme in route.auth):
             return known
+        if not route.auth:
+            raise Forbidden(f"Route {route.name} declares no auth, so only an administrator may.")
         user = headers.get("remote-user", "").strip()
         if self.platform and user and "platform" in route.auth:
             if "," in user:  # several of the header: the proxy's own is one of them, but which?
@@ -62,18 +77,26 @@ class Identity:
                 key = ""
         if key is None:
             return None
-        digest = _digest(_text(key).strip())
-        if self.admin_digest and hmac.compare_digest(digest, self.admin_digest):
+        text = _text(key).strip()
+        sent = digest(text)
+        if self.admin_digest and hmac.compare_digest(sent, self.admin_digest):
             return Caller(id="admin", scheme="api-key", admin=True)
-        if self.platform and not (headers.get("x-api-key") or headers.get("api-key")):
+        if self.keys and (found := self.keys.find(sent)):
+            return found
+        bearer = not (headers.get("x-api-key") or headers.get("api-key"))
+        if bearer and self.tokens and shaped(text):
+            return self.tokens.caller(text, others=self.platform)
+        if self.platform and bearer and not text.startswith(MARK):
             return None
         raise Unauthenticated("The API key is not one that this gateway knows.")
 
 
 def permits(route: Route, caller: Caller) -> bool:
     """Whether ``caller``, who was let in on another route, may call this one too."""
-    accepted = caller.admin or caller.scheme in route.auth or "none" in route.auth
-    return bool(route.auth) and accepted
+    if caller.admin:
+        return True
+    accepted = caller.scheme in route.auth or "none" in route.auth
+    return accepted and may_call(route, caller)
 
 
 def _text(value: str) -> str:
@@ -82,11 +105,6 @@ def _text(value: str) -> str:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return value
-
-
-def _digest(key: str) -> bytes:
-    # Of equal length whatever the key's, so that a comparison tells nothing of it.
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def _refuse_forged_form(method: str, headers: Mapping[str, str]) -> None:
@@ -105,6 +123,7 @@ def _refuse_forged_form(method: str, headers: Mapping[str, str]) -> None:
 def _wanted(route: Route) -> str:
     ways = {
         "api-key": "an API key as X-API-Key, api-key or Authorization: Bearer",
+        "jwt": "a token of its issuer as Authorization: Bearer",
         "platform": "a Cloudera AI user, signed in through its proxy",
     }
     accepted = " or ".join(ways[scheme] for scheme in route.auth if scheme in ways)

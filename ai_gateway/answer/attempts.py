@@ -9,19 +9,22 @@ from ai_gateway.answer.record import Attempt, Decision
 from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
 from ai_gateway.errors import GatewayError
+from ai_gateway.telemetry.tracing import Called
 from ai_gateway.upstream.cancel import NEVER, Cancel
 
 
 @contextmanager
 def attempted(
-    decision: Decision, clock: Clock, upstream: str, where: str, waited: float = 0.0
+    decision: Decision, clock: Clock, where: str, called: Called, waited: float = 0.0
 ) -> Iterator[Attempt]:
-    """Note one try at ``upstream`` (its endpoint ``where``) in ``decision``, however it ends.
+    """Note one try at what is ``called`` (its endpoint ``where``) in ``decision``, however it ends.
 
     ``waited`` are the seconds that were spent on nothing but waiting for it.
     """
     started = clock.monotonic()
-    attempt = Attempt(upstream, endpoint=where, waited_ms=waited * 1000, started=started)
+    attempt = Attempt(called.name, endpoint=where, waited_ms=waited * 1000, started=started)
+    if decision.event.trace is not None:
+        attempt.span = decision.event.trace.call(called, clock.now())
     try:
         yield attempt
     except GatewayError as error:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from ai_gateway import strictjson
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.call import Answer, Call, Chunks
 from ai_gateway.answer.embedding import Embedding
 from ai_gateway.answer.places import Places
@@ -86,6 +87,7 @@ class Caching:
             models=tuple(
                 f"{name} {place.model.model_id} {place.model.url}"
                 for name in able
+                if may_ask(name, event.caller)  # an answer of another is not for him
                 for place in self.places[name]
             ),
             format=call.format.name,

@@ -56,6 +56,7 @@ class Embedding:
         return replace(
             event,
             request_id=new_id(self.clock, self.random),
+            caller=replace(event.caller, models=None),  # it is the route that asks, not he
             route=route,
             path=route.path,
             received_at=self.clock.now(),

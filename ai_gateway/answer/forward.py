@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ai_gateway import strictjson
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.attempts import attempted, cancel, deadline
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.pieces import Pieces
@@ -21,9 +22,11 @@ from ai_gateway.clock import Clock
 from ai_gateway.cost.charge import charge
 from ai_gateway.cost.estimate import complete
 from ai_gateway.cost.prices import Library
-from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.errors import BadRequest, Forbidden, GatewayError
 from ai_gateway.formats import Body, Format, Reading
+from ai_gateway.telemetry.tracing import Called
 from ai_gateway.upstream import Upstreams
+from ai_gateway.upstream.stream import named
 
 #: Told once of a stream that is over; what it came to is in the decision.
 Ended = Callable[[Decision], None]
@@ -59,6 +62,9 @@ class Forward:
         self, call: Call, choice: Choice, decision: Decision, once: Callable[[Turn], Answer]
     ) -> Answer:
         def takes(name: str) -> bool:
+            if not may_ask(name, call.event.caller):  # of which the record tells
+                decision.attempts.append(Attempt(name, error=Forbidden.code))
+                return False
             return call.refusal(self.models[name][0].model.dialect) is None
 
         return self.tries.until_one_answers(decision, choice.chosen, self.models, once, takes)
@@ -69,7 +75,7 @@ class Forward:
         form, by = spoken.format, self._by(call, turn)
         if spoken.own is not None:
             return _own_answer(spoken.own, turn, choice, decision)
-        with self._attempted(turn, decision) as attempt:
+        with self._attempted(turn, decision, form) as attempt:
             reply = self.upstreams.send(
                 model,
                 form.path,
@@ -77,10 +83,12 @@ class Forward:
                 by,
                 files=call.files,
                 cancel=cancel(call.event),
-                headers=_own(call, form),
+                headers=[*_own(call, form), *attempt.headers],
             )
             attempt.status = reply.status
             said = reply.body
+            if attempt.span is not None and isinstance(said, dict):
+                attempt.span.answered_by = named(said)
             reading = form.plain(said) if isinstance(said, bytes) else form.read(said)
         turn.end()
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
@@ -106,7 +114,7 @@ class Forward:
             return self._pieces(call, turn, choice, decision, ended)
         if form.reader is None:
             raise BadRequest(f"{call.format.name} answers are not streamed.", param="stream")
-        with self._attempted(turn, decision) as attempt:
+        with self._attempted(turn, decision, form, streamed=True) as attempt:
             source = self.upstreams.stream(
                 model,
                 form.path,
@@ -114,10 +122,12 @@ class Forward:
                 by,
                 files=call.files,
                 cancel=cancel(call.event),
-                headers=_own(call, form),
+                headers=[*_own(call, form), *attempt.headers],
                 says=form.says,
             )
             attempt.status = source.status
+            if attempt.span is not None:
+                attempt.span.answered_by = source.named
         turn.begin()
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
         over = partial(self._ended, call=call, turn=turn, decision=decision, ended=ended)
@@ -133,9 +143,14 @@ class Forward:
         place, model = turn.place, turn.place.model
         spoken = call.spoken(model.dialect)
         by = self._by(call, turn)
-        with self._attempted(turn, decision) as attempt:
+        with self._attempted(turn, decision, spoken.format, streamed=True) as attempt:
             source = self.upstreams.binary(
-                model, spoken.format.path, spoken.body, by, cancel=cancel(call.event)
+                model,
+                spoken.format.path,
+                spoken.body,
+                by,
+                cancel=cancel(call.event),
+                headers=attempt.headers,
             )
             attempt.status = source.status
         turn.begin()
@@ -190,9 +205,12 @@ class Forward:
         """When the answer must be here: one try has the model's time-out, all have one deadline."""
         return min(turn.by, deadline(call.event, self.clock, turn.place.model.timeout.whole))
 
-    def _attempted(self, turn: Turn, decision: Decision) -> AbstractContextManager[Attempt]:
+    def _attempted(
+        self, turn: Turn, decision: Decision, form: Format, *, streamed: bool = False
+    ) -> AbstractContextManager[Attempt]:
         place = turn.place
-        return attempted(decision, self.clock, place.name, place.where, turn.waited)
+        called = Called(place.name, form.name, place.model.url, place.model, streamed)
+        return attempted(decision, self.clock, place.where, called, turn.waited)
 
 
 def _own_answer(body: Body, turn: Turn, choice: Choice, decision: Decision) -> Answer:

@@ -11,7 +11,6 @@ from functools import partial
 from random import Random
 
 from ai_gateway import strictjson
-from ai_gateway.access.limits import Limits
 from ai_gateway.answer.asking import Asking
 from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call
@@ -36,6 +35,8 @@ from ai_gateway.contract import Event
 from ai_gateway.cost.prices import Library
 from ai_gateway.errors import GatewayError
 from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.limits.engine import Limits
+from ai_gateway.limits.gate import Gate
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
@@ -64,17 +65,20 @@ class Gateway:
         aside: Aside,
         metrics: Metrics,
     ) -> None:
-        self._naming = Naming(manifest, limits)
-        self._recorder = Recorder(records, manifest_hash, policies, clock)
+        self._naming = Naming(manifest)
+        self._recorder = Recorder(records, manifest_hash, policies, clock, metrics)
         self._policies, self._metrics = policies, metrics
         there = places(manifest.models)
+        #: What limits and budgets let through.
+        self.gate = Gate(manifest, there, policies, prices, limits)
         #: How a guardrail check asks a model.
         self.ask = Asking(there, upstreams, tries.turns, clock)
         self._guard = Guard(policies, self.ask, metrics)
         self._selection = Selection(manifest, weights, random, tries.turns.watch(there))
         forward = Forward(there, upstreams, tries, prices, clock)
         unseen = replace(forward, tries=replace(tries, patient=False))
-        self._shadowing = Shadowing(unseen, self._recorder, aside, metrics, clock, random)
+        shadowing = Shadowing(unseen, self._recorder, self.gate, aside, metrics, clock, random)
+        self._shadowing = shadowing
         self._forward = forward
         self._caching = Caching(
             manifest,
@@ -97,6 +101,7 @@ class Gateway:
         with self._recorder.recorded(decision):
             if call.event.route.target:
                 return self._relay.answer(decision)
+            self.gate.reserve(call, decision)
             call = self._guard.question(call, decision)
             decision.request = call.body
             if call.event.route.cache is None or decision.route_to is not None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.access.identity import permits
-from ai_gateway.access.limits import Limits, check_size
 from ai_gateway.answer.call import AUTO, Call
-from ai_gateway.errors import Forbidden
+from ai_gateway.errors import Forbidden, UnknownModel
+from ai_gateway.limits.gate import check_size
 from ai_gateway.manifest.model import Manifest, Privacy, Route
 
 #: What a named route brings as it is.
@@ -30,25 +31,24 @@ class Naming:
     """Looks up the routes of one bundle."""
 
     manifest: Manifest
-    limits: Limits
 
     def call(self, call: Call) -> Call:
         """``call`` on the two routes' rules where it names a route; otherwise as it is.
 
-        Raises Forbidden, TooLarge or RateLimited, as calling the named route itself would.
+        Raises Forbidden or TooLarge, as calling the named route itself would, and
+        UnknownModel for a model that the caller may not ask.
         """
-        name, called = call.model, call.event.route
+        name, called, caller = call.model, call.event.route, call.event.caller
+        if name in self.manifest.models and not may_ask(name, caller):
+            raise UnknownModel(f"This caller may ask no model {name!r}.", param="model")
         if name in AUTO or name in self.manifest.models:
             return call
         route = self.manifest.nameable(name)
         if route is None:
             return call
-        caller = call.event.caller
         if not permits(route, caller):
             raise Forbidden(f"Route {route.name} is not one that this caller may call.")
         check_size(call.event.body, route)
-        if route.rate_limit and route.name != called.name:
-            self.limits.take(route.name, caller.id, route.rate_limit)
         return replace(call, event=replace(call.event, route=both(called, route)), routed=True)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ai_gateway import __version__, strictjson
+from ai_gateway.access.keys import MARK
+from ai_gateway.answer.masks import Masks
 from ai_gateway.answer.route import Choice
 from ai_gateway.answer.vault import Vault
 from ai_gateway.cache.semantic import Hit
@@ -17,6 +18,10 @@ from ai_gateway.cost.charge import Charge
 from ai_gateway.formats import Usage
 from ai_gateway.guardrails.engine import Verdict
 from ai_gateway.guardrails.scene import Scene
+from ai_gateway.telemetry.tracing import CallSpan
+
+if TYPE_CHECKING:
+    from ai_gateway.limits.gate import Hold
 
 #: Of a model that a caller named: what is no name of ours is no place for a text either.
 MAX_NAME = 64
@@ -36,8 +41,14 @@ class Attempt:
     error: str | None = None
     #: Before it: in the model's queue, and between two tries.
     waited_ms: float = 0.0
-    #: Of the clock's monotonic time; not stored.
+    #: Of the clock's monotonic time; not stored, as is what traces it.
     started: float = field(default=0.0, repr=False)
+    span: CallSpan | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """What the upstream is told of the trace that it is of."""
+        return () if self.span is None else self.span.headers
 
 
 @dataclass(slots=True)
@@ -82,6 +93,8 @@ class Decision:
     #: What placeholders stand for, and what stands around an answer; neither is ever stored.
     vault: Vault | None = field(default=None, repr=False)
     scene: Scene | None = field(default=None, repr=False)
+    #: What is reserved of limits and budgets.
+    hold: Hold | None = field(default=None, repr=False)
 
 
 def row(
@@ -91,17 +104,12 @@ def row(
     manifest_hash: str,
     policies: Sequence[str],
     policies_hash: str,
-    redact: Redact,
-    hide: Hide,
+    masks: Masks,
 ) -> dict[str, Any]:
-    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of.
-
-    ``redact`` takes out of a text what no record may hold under ``privacy: redacted``, ``hide``
-    what a policy redacts under any.
-    """
+    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of."""
     event, route = decision.event, decision.event.route
     latency = (now - event.started) * 1000
-    keep = _kept(redact) if route.privacy == "redacted" else _PRIVACY[route.privacy]
+    keep = _redacted(masks) if route.privacy == "redacted" else _PRIVACY[route.privacy]
     return {
         "schema_version": 1,
         "request_id": event.request_id,
@@ -110,20 +118,21 @@ def row(
         "route": route.name,
         "surface": decision.surface,
         "method": event.method,
-        "path": _path(event, hide),
+        "path": _path(event, masks),
         "tenant": event.caller.tenant,
         "key_id": event.caller.id,
+        "team": event.caller.team or None,
         "privacy": route.privacy,
         "input": keep(decision.input),
-        "request": _request(decision, redact, keep),
-        "output": keep(decision.output and hide(decision.output, "output")),
+        "request": _request(decision, masks, keep),
+        "output": keep(decision.output and masks.hidden(decision.output, "output")),
         "response_digest": decision.digest,
         "policies": policies,
         "leaked": decision.leaked,
         "verdicts": [_columns(verdict) for verdict in decision.verdicts],
         "manifest_hash": manifest_hash,
         "policies_hash": policies_hash,
-        "model_requested": _model(decision, redact, hide),
+        "model_requested": _model(decision, masks),
         "selection": decision.selection,
         **_choice(decision),
         "served": decision.served,
@@ -145,56 +154,37 @@ def row(
     }
 
 
-#: A text as a record may hold it.
-Redact = Callable[[str], str]
-#: The same of a text of a stage; None where that cannot be told.
-Hide = Callable[[str, str], str | None]
 _Keep = Callable[[str | None], str | None]
-#: From here on a number may be that of a card or a telephone.
-_LONG: Final = 10**6
 
 
-def _path(event: Event, hide: Hide) -> str | None:
-    """A path with parameters may hold a text."""
-    if event.path == event.route.path or event.route.privacy != "full":
+def _path(event: Event, masks: Masks) -> str | None:
+    """A path with parameters may hold a text, or a key where its id belongs."""
+    if event.path == event.route.path or event.route.privacy != "full" or MARK in event.path:
         return event.route.path
-    return hide(event.path[:2048], "input")
+    return masks.hidden(event.path[:2048], "input") or event.route.path
 
 
-def _model(decision: Decision, redact: Redact, hide: Hide) -> str | None:
+def _model(decision: Decision, masks: Masks) -> str | None:
     """Whom the caller named; what led to no choice may be any text."""
     named = (decision.model_requested or "")[:MAX_NAME] or None
     if named is None or decision.choice is not None:
         return named
-    redacted = decision.event.route.privacy == "redacted"
-    return redact(named) if redacted else hide(named, "input")
+    if decision.event.route.privacy == "redacted":
+        return masks.redacted(named)
+    return masks.hidden(named, "input")
 
 
-def _request(decision: Decision, redact: Redact, keep: _Keep) -> str | None:
+def _request(decision: Decision, masks: Masks, keep: _Keep) -> str | None:
     request = decision.request
     if request is None:
         return None
-    if decision.event.route.privacy == "redacted":  # and still JSON
-        return strictjson.dumps(_redacted(request, functools.cache(redact))).decode()
+    if decision.event.route.privacy == "redacted":
+        return strictjson.dumps(masks.request(request)).decode()
     return keep(strictjson.dumps(request).decode())
 
 
-def _redacted(value: Any, redact: Redact) -> Any:
-    """A copy of a JSON value without what ``redact`` takes out of names, strings and numbers."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {redact(name): _redacted(item, redact) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item, redact) for item in value]
-    if isinstance(value, (int, float)) and abs(value) >= _LONG:
-        said = str(value)
-        return value if (left := redact(said)) == said else left
-    return value
-
-
-def _kept(redact: Redact) -> _Keep:
-    return lambda text: None if text is None else redact(text)
+def _redacted(masks: Masks) -> _Keep:
+    return lambda text: None if text is None else masks.redacted(text)
 
 
 def _full(text: str | None) -> str | None:
@@ -217,8 +207,11 @@ def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+_UNSTORED = ("started", "span")
+
+
 def _columns(part: Verdict | Attempt) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in part.__slots__ if name != "started"}
+    return {name: getattr(part, name) for name in part.__slots__ if name not in _UNSTORED}
 
 
 def _choice(decision: Decision) -> dict[str, Any]:

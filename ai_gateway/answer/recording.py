@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
+from ai_gateway.answer.masks import Masks
 from ai_gateway.answer.record import Decision, row
-from ai_gateway.answer.vault import masked
 from ai_gateway.clock import Clock
 from ai_gateway.errors import GatewayError, internal_error
-from ai_gateway.guardrails.engine import Guardrails, Inspection
-from ai_gateway.guardrails.scene import Text
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
+from ai_gateway.telemetry import current, tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Recorder:
     manifest_hash: str
     policies: Guardrails
     clock: Clock
+    metrics: Metrics
 
     @contextmanager
     def recorded(self, decision: Decision) -> Iterator[None]:
@@ -45,7 +46,9 @@ class Recorder:
                 self.write(decision)
 
     def write(self, decision: Decision) -> None:
-        """Append the row of ``decision``."""
+        """Append the row of ``decision``, and count it."""
+        if decision.hold is not None:
+            decision.hold.settle(decision)
         route = decision.event.route
         self.records.append(
             "requests",
@@ -55,17 +58,11 @@ class Recorder:
                 manifest_hash=self.manifest_hash,
                 policies=self.policies.names if route.guardrails is None else route.guardrails,
                 policies_hash=self.policies.digest,
-                redact=partial(self._redacted, route.guardrails),
-                hide=partial(self._hidden, route.guardrails),
+                masks=Masks(self.policies, route.guardrails),
             ),
         )
-
-    def _redacted(self, names: Sequence[str] | None, text: str) -> str:
-        return masked(text, self.policies.places(text, names))
-
-    def _hidden(self, names: Sequence[str] | None, text: str, stage: str) -> str | None:
-        if not self.policies.redacts(stage, names):
-            return text
-        found = Inspection()
-        self.policies.redact([Text(text, stage)], names, found)
-        return None if found.failed else masked(text, found.redactions)
+        self.metrics.decided(decision)
+        self.metrics.objectives.decided(decision, self.clock.monotonic())
+        current.decided(decision)
+        if decision.event.trace is not None:
+            tracing.ended(decision)

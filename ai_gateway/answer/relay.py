@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ai_gateway.answer import proxied
@@ -13,7 +14,11 @@ from ai_gateway.answer.record import Decision, digest
 from ai_gateway.answer.vault import Vault
 from ai_gateway.clock import Clock
 from ai_gateway.manifest.model import Manifest
+from ai_gateway.telemetry.tracing import Called
 from ai_gateway.upstream import RawReply, Upstreams
+
+#: W3C Trace Context.
+_TRACE = ("traceparent", "tracestate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,11 @@ class Relay:
         question, vault = self._question(decision)
         decision.selection = "pinned"
         request = proxied.request(event, self.manifest, question.data)
-        with attempted(decision, self.clock, name, where(request.target)) as attempt:
+        called = Called(name, event.method, request.target)
+        with attempted(decision, self.clock, where(request.target), called) as attempt:
             by = deadline(event, self.clock, request.timeout.whole)
+            if attempt.headers:
+                request = replace(request, headers=_traced(event.headers, attempt.headers))
             raw = self.upstreams.relay(request, by, cancel=cancel(event))
             attempt.status = raw.status
         decision.served, decision.status = name, raw.status
@@ -73,3 +81,9 @@ class Relay:
         decision.output = reply.text if clean else None
         self.guard.refuse(found, decision, clean=clean)
         return raw
+
+
+def _traced(given: Mapping[str, str], ours: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The caller's headers, with our trace in the place of his."""
+    kept = {name: value for name, value in given.items() if name not in _TRACE}
+    return {**kept, **dict(ours)}

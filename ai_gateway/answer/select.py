@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Final
 
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.answer.record import MAX_NAME, Decision
 from ai_gateway.answer.route import SEEDS, Candidate, Choice, choose, pinned
 from ai_gateway.answer.weights import Score, Weights
-from ai_gateway.errors import BadRequest, UnknownModel
+from ai_gateway.errors import BadRequest, Forbidden, UnknownModel
 from ai_gateway.manifest.model import Manifest, Route
+
+#: Why a model is no candidate of a caller's.
+NOT_THE_CALLERS: Final = "the caller may not ask it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,10 @@ class Selection:
     unavailable: Mapping[str, Callable[[], str | None]]
 
     def choice(self, call: Call, decision: Decision) -> Choice:
-        """The model that ``call`` goes to; raises UnknownModel where there is none such."""
+        """The model that ``call`` goes to.
+
+        Raises UnknownModel where there is none such, Forbidden where none is the caller's.
+        """
         route = call.event.route
         models = self.manifest.candidates(route)
         published = self.weights.current
@@ -47,12 +55,26 @@ class Selection:
         return replace(choice, candidates=(*choice.candidates, *others))
 
     def _rerouted(self, call: Call, model: str, score: Score) -> Choice:
-        """The model that a policy says, whoever the caller named."""
+        """The model that a policy says, whoever the caller named; it may not be the caller's."""
+        if not may_ask(model, call.event.caller):
+            raise Forbidden("A policy has a model answer this that this caller may not ask.")
         if error := call.refusal(self.manifest.models[model].dialect):
             raise error
         return replace(pinned(model, score), selection="guardrail")
 
     def _excluded(self, call: Call, models: Sequence[str]) -> dict[str, str]:
+        """Those that the caller may not ask, and of the others those that ``_unable`` says; why.
+
+        Raises Forbidden where he may ask none.
+        """
+        caller = call.event.caller
+        others = [model for model in models if not may_ask(model, caller)]
+        if len(others) == len(models):
+            raise Forbidden(f"Route {call.event.route.name} has no model that this caller may ask.")
+        unable = self._unable(call, [model for model in models if model not in others])
+        return dict.fromkeys(others, NOT_THE_CALLERS) | unable
+
+    def _unable(self, call: Call, models: Sequence[str]) -> dict[str, str]:
         """Those that cannot be told what the call says, or are not to be asked now, and why.
 
         Raises BadRequest where none can be told. Where none is to be asked now none is excluded

@@ -13,6 +13,7 @@ from functools import partial
 from random import Random
 from typing import Final, cast
 
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.call import Call, Chunks
 from ai_gateway.answer.forward import Forward
 from ai_gateway.answer.record import Decision
@@ -22,6 +23,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.contract import Event
 from ai_gateway.errors import GatewayError
 from ai_gateway.ids import new_id
+from ai_gateway.limits.gate import Gate
 from ai_gateway.metrics import Metrics
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.upstream.cancel import Cancel
@@ -38,6 +40,7 @@ class Shadowing:
 
     forward: Forward
     recorder: Recorder
+    gate: Gate
     aside: Aside
     metrics: Metrics
     clock: Clock
@@ -48,6 +51,8 @@ class Shadowing:
         route, choice = call.event.route, decision.choice
         shadow = route.shadow
         if shadow is None or choice is None or choice.chosen == shadow.model:
+            return
+        if not may_ask(shadow.model, call.event.caller):
             return
         if self.random.random() >= shadow.share:
             return
@@ -87,6 +92,7 @@ class Shadowing:
     def _answer(self, call: Call, decision: Decision) -> None:
         """All of the answer, as it would have gone to the caller."""
         choice = cast("Choice", decision.choice)
+        self.gate.beside(call, choice.chosen, decision)
         if not call.stream:
             self.forward.whole(call, choice, decision)
             return

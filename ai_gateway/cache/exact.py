@@ -64,3 +64,7 @@ class ExactCache:
     def put(self, tenant: str, key: str, data: bytes, ttl: float) -> None:
         """Keep a packed answer for ``ttl`` seconds."""
         self._store.set(tenant, key, data, ttl)
+
+    def forget(self, tenant: str) -> bool:
+        """Let go of a tenant's answers; False where the store does not answer."""
+        return self._store.forget(tenant)

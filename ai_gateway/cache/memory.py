@@ -86,6 +86,13 @@ class Bounded(Generic[Value]):
             held = map(known.cache.get, list(known.cache))
             return [found.value for found in held if found is not None]
 
+    def forget(self, group: str | None = None) -> None:
+        """Let go of a group's values, or of all."""
+        with self._lock:
+            for name in list(self._groups) if group is None else [group]:
+                if known := self._groups.pop(name, None):
+                    self._bytes -= known.size
+
     def _cache(self) -> TLRUCache[str, _Held[Value]]:
         return TLRUCache(self._max_bytes, _until, timer=self._clock.monotonic, getsizeof=_size)
 

@@ -94,6 +94,10 @@ class SemanticCache:
         value, group = (question, data), question.partition
         self._held.set(group, question.text, value, size=size, ttl=ttl, entries=entries)
 
+    def forget(self) -> None:
+        """Let go of all questions: a partition does not tell whose it is."""
+        self._held.forget()
+
 
 def _agree(one: Asked, other: Asked) -> bool:
     if one.literals != other.literals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from ai_gateway.cache.memory import Bounded
@@ -17,6 +17,7 @@ MAX_BYTES: Final = 64_000_000
 log = logging.getLogger(__name__)
 
 MAX_ENTRY: Final = 1_000_000  # bytes; a larger answer is not kept
+_PAGE: Final = 1000
 _PATIENCE: Final = 0.25  # seconds; a cache that is slower than that is none
 _PREFIX: Final = "ai-gateway:cache:1:"
 
@@ -29,6 +30,9 @@ class Store(Protocol):
 
     def set(self, tenant: str, key: str, value: bytes, ttl: float) -> None:
         """Keep ``value`` for ``ttl`` seconds."""
+
+    def forget(self, tenant: str) -> bool:
+        """Let go of all that a tenant has; False where that could not be done."""
 
 
 class MemoryStore:
@@ -46,6 +50,11 @@ class MemoryStore:
         if len(value) <= MAX_ENTRY:
             self._held.set(tenant, key, value, size=len(value), ttl=ttl)
 
+    def forget(self, tenant: str) -> bool:
+        """Let go of all that a tenant has."""
+        self._held.forget(tenant)
+        return True
+
     def close(self) -> None:
         """There is nothing to let go of."""
 
@@ -58,6 +67,12 @@ class Client(Protocol):
 
     def set(self, name: str, value: bytes, /, *, px: int) -> Any:
         """Set a value that expires in ``px`` milliseconds."""
+
+    def scan_iter(self, *, match: str, count: int) -> Iterable[Any]:
+        """The names that fit a pattern, asked for about ``count`` at a time."""
+
+    def unlink(self, *names: Any) -> Any:
+        """Delete values."""
 
     def close(self) -> object:
         """Close its connections."""
@@ -91,6 +106,15 @@ class RedisStore:
         if len(value) <= MAX_ENTRY:
             name, left = _name(tenant, key), max(1, int(ttl * 1000))
             self._ask(lambda: self._client.set(name, value, px=left))
+
+    def forget(self, tenant: str) -> bool:
+        """Let go of all that a tenant has; False where Redis does not answer."""
+        return self._ask(lambda: self._forgotten(_name(tenant, "*"))) is True
+
+    def _forgotten(self, pattern: str) -> bool:
+        for name in self._client.scan_iter(match=pattern, count=_PAGE):
+            self._client.unlink(name)
+        return True
 
     def close(self) -> None:
         """Close the connections to Redis."""

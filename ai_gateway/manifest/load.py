@@ -64,6 +64,7 @@ def load(
         guardrails=None if of_policies else policies,
         prompts=None if of_prompts else tuple(templates),
         models=tuple(_section(source, "models")),
+        sections=tuple(source.value) if isinstance(source.value, dict) else (),
         workers=workers,
         loopback=loopback,
         serving=serving,

@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ai_gateway.access.issuer import Issuer
 from ai_gateway.cache.declared import Cache
+from ai_gateway.compliance.declared import Retention, Slo
 from ai_gateway.cost.declared import Price
+from ai_gateway.limits.declared import Budget, Limit, OnError
 from ai_gateway.manifest.closed import Closed, OneOrMore
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.units import Duration, Interval, Name, RateLimit, UrlPath
@@ -101,6 +104,11 @@ def _routing(value: object) -> object:
     return {"policy": value} if isinstance(value, str) else value
 
 
+def name_by_path(path: str) -> str:
+    """The name of a route that has none of its own."""
+    return "-".join(re.findall(r"[a-z0-9._]+", path.lower()))[:64] or "home"
+
+
 class Route(Closed):
     """One path, and what answers it: a function, or a target that it is proxied to."""
 
@@ -114,6 +122,9 @@ class Route(Closed):
     )
     auth: Annotated[tuple[Scheme, ...], OneOrMore] = Field(
         (), description="Any of these is enough; a route without is denied."
+    )
+    scopes: Annotated[tuple[Name, ...], OneOrMore] = Field(
+        (), description="What a caller must have been given, all of it; an administrator has all."
     )
     rate_limit: RateLimit | None = Field(None, alias="rateLimit")
     guardrails: tuple[Name, ...] | None = Field(
@@ -129,14 +140,14 @@ class Route(Closed):
     max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")
     credentials: Credentials = Credentials()
     cache: Cache | None = Field(None, description="Whether answers are given again.")
+    slo: Slo | None = Field(None, description="What it promises: availability and latency.")
     callback: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _name_by_path(cls, value: Any) -> Any:
         if isinstance(value, dict) and "name" not in value and isinstance(value.get("path"), str):
-            words = re.findall(r"[a-z0-9._]+", value["path"].lower())
-            return {**value, "name": "-".join(words)[:64] or "home"}
+            return {**value, "name": name_by_path(value["path"])}
         return value
 
 
@@ -178,10 +189,26 @@ class Manifest(Closed):
     judge: Judge | None = None
     routes: tuple[Route, ...] = ()
     security: tuple[Security, ...] = ()
+    jwt: tuple[Issuer, ...] = Field(
+        (), max_length=50, description="Whose tokens `auth: jwt` takes."
+    )
     jobs: tuple[Job, ...] = ()
+    retention: Retention | None = Field(
+        None, description="How long rows are kept; for ever if left out."
+    )
     allowed_hosts: tuple[str, ...] | None = Field(
         None,
         description="Hosts and networks that targets may have; the file's own targets if left out.",
+    )
+    limits: tuple[Limit, ...] = Field((), max_length=100, description="How much may be asked.")
+    budgets: tuple[Budget, ...] = Field((), max_length=100, description="How much may be spent.")
+    limits_on_error: OnError = Field(
+        "closed", description="What is done while shared counts cannot be reached."
+    )
+    bundles: Literal["files", "shared"] = Field(
+        "files",
+        description="Where changes through the admin API go: to the bundle's files, or, for "
+        "several replicas, to versions under GATEWAY_DATA that each of them follows.",
     )
     heartbeat: Interval = Field(
         15.0, description="The longest silence of a stream, whatever its model does; 0 is none."
@@ -235,6 +262,5 @@ def _secured(route: Route, entry: Security | None) -> Route:
 
 #: key path → what brings it; a manifest that uses one does not start.
 LATER = {
-    "auth: jwt": "OAuth 2.0 and JWT come with a later version; use api-key or platform",
     "callback": "webhooks come with a later version; leave it out",
 }

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from ai_gateway.manifest.located import Location
 from ai_gateway.manifest.model import Manifest
 
-_ENTRIES = ("routes", "security", "jobs")
+_ENTRIES = ("routes", "security", "jwt", "jobs", "limits", "budgets")
 _ENTRY = 2  # parts of the key path of one of them
 
 

@@ -104,7 +104,7 @@ Name = Annotated[
     BeforeValidator(matching(NAME, "a name of at most 64 of a-z, 0-9, dot, dash and underscore")),
     WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"}),
 ]
-URL_PATH = r"/(?:[^?#\s{}<>]|\{[a-z_][a-z0-9_]*\})*"
+URL_PATH = r"/(?:[^?#\s{}<>]|\{[a-z_][a-z0-9_]*\})*(?:\{[a-z_][a-z0-9_]*:path\})?"
 UrlPath = Annotated[
     str,
     BeforeValidator(

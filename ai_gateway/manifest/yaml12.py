@@ -48,9 +48,14 @@ class _Loader(yaml.CSafeLoader):
     pass
 
 
+def learn(kind: type[yaml.CSafeLoader | yaml.SafeDumper]) -> None:
+    """Make a reader or writer of PyYAML's tell plain scalars by these rules, after its own."""
+    for name, (pattern, first) in _PLAIN.items():
+        kind.add_implicit_resolver(_TAG + name, pattern, first)
+
+
 _Loader.yaml_implicit_resolvers = {}
-for _name, (_pattern, _first) in _PLAIN.items():
-    _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
+learn(_Loader)
 
 
 def compose(text: str) -> yaml.Node | None:

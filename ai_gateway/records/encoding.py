@@ -6,6 +6,7 @@ so lines that it refuses are found by halving; it is only ever given lines whose
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +130,9 @@ def by_date(table: pa.Table, time: str) -> dict[str, pa.Table]:
     return {date.isoformat(): table.filter(pc.equal(dates, date)) for date in found}
 
 
-def to_parquet(name: Table, table: pa.Table, metadata: dict[bytes, str] | None = None) -> pa.Buffer:
+def to_parquet(
+    name: Table, table: pa.Table, metadata: Mapping[bytes, str | bytes] | None = None
+) -> pa.Buffer:
     """``table`` as one Parquet file, compressed with zstd."""
     schema = table.schema.with_metadata(metadata)
     sink = pa.BufferOutputStream()
@@ -148,7 +151,7 @@ def to_parquet(name: Table, table: pa.Table, metadata: dict[bytes, str] | None =
 
 def _row_groups(name: Table, table: pa.Table) -> list[pa.Table]:
     column = _ALL_OR_NONE.get(name)
-    if column is None:
+    if column not in table.column_names:  # a table without one, or a file that is older
         return [table]
     present = table[column].is_valid()
     parts = [table.filter(present), table.filter(pc.invert(present))]

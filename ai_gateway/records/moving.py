@@ -10,6 +10,7 @@ import logging
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ai_gateway.records.ledger import Ledger
 from ai_gateway.records.objects import Objects, StoreUnavailable
 from ai_gateway.records.segments import BAD_SUFFIX, Segment
 from ai_gateway.records.writeahead import WriteAhead
@@ -20,15 +21,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def put(objects: Objects, decoded: encoding.Decoded, stem: str) -> None:
+    """Write rows where readers look, a file a table and date, named ``stem``."""
+    from ai_gateway.records import encoding
+    from ai_gateway.records.schema import TABLES
+
+    for name, table in decoded.tables.items():
+        for date, part in encoding.by_date(table, TABLES[name].time).items():
+            objects.put(f"{name}/date={date}/{stem}.parquet", encoding.to_parquet(name, part))
+
+
 class Mover:
     """Empties one write-ahead folder into one store."""
 
     def __init__(self, objects: Objects, ahead: WriteAhead) -> None:
         self.moved = self.recovered = self.dropped_tail = self.set_aside = self.errors = 0
+        #: Rows that were to be erased before they were stored.
+        self.erased = 0
         #: Why the last move failed; None after one that did not.
         self.fault: str | None = None
         self._objects = objects
         self._ahead = ahead
+        self._ledger = Ledger(objects)
         self._lock = Lock()
 
     def run(self) -> bool:
@@ -80,17 +94,21 @@ class Mover:
 
     def _move(self, segment: Segment) -> None:
         from ai_gateway.records import encoding, tables
-        from ai_gateway.records.schema import TABLES
 
         decoded = encoding.decode(segment.read())
-        for name, table in decoded.tables.items():
-            for date, part in encoding.by_date(table, TABLES[name].time).items():
-                path = f"{name}/date={date}/{segment.name}.parquet"
-                self._objects.put(path, encoding.to_parquet(name, part))
+        self._forget(decoded)
+        put(self._objects, decoded, segment.name)
         self._set_aside(segment, decoded.bad + decoded.unknown)
         self._ahead.done(segment)
         self._count(segment, decoded)
         tables.release_memory()
+
+    def _forget(self, decoded: encoding.Decoded) -> None:
+        """Leave out what was to be erased before it was stored."""
+        if subjects := [asked.subject for asked in self._ledger.pending()]:
+            from ai_gateway.records import erasing
+
+            self.erased += erasing.forget(decoded, subjects)
 
     def _set_aside(self, segment: Segment, lines: list[bytes]) -> None:
         if lines:

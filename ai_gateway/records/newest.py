@@ -1,4 +1,4 @@
-"""The newest file of a table, by its name alone: what a reader that polls can afford."""
+"""The files of a table by their names alone: what a reader that polls can afford."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def newest_entry(objects: Objects, table: str, after: str = "") -> Entry | None:
         if found:
             return found[-1]
     return None
+
+
+def every_entry(objects: Objects, table: str) -> list[Entry]:
+    """All files of the table; what is not named like one is left alone."""
+    return [each for each in objects.below(table) if each.path.endswith(SUFFIX)]

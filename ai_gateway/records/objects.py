@@ -58,6 +58,9 @@ class Objects(Protocol):
     def entries(self, prefix: str, after: str = "") -> list[Entry]:
         """The objects directly in ``prefix`` whose path is beyond ``after``, sorted by path."""
 
+    def below(self, prefix: str) -> list[Entry]:
+        """The objects in the folders of ``prefix``, sorted by path."""
+
     def open(self, entry: Entry) -> str | IO[bytes]:
         """What pyarrow reads an object from: a file's path, or a file-like object."""
 
@@ -69,6 +72,9 @@ class Objects(Protocol):
 
     def sweep(self, before: float) -> None:
         """Remove what interrupted writes left before that time (seconds since the epoch)."""
+
+    def tidy(self, prefix: str) -> None:
+        """Remove a folder that holds nothing."""
 
 
 class Folder:
@@ -93,6 +99,11 @@ class Folder:
                 if (path := f"{prefix}/{entry.name}") > after and entry.is_file()
             ]
         return sorted(found)
+
+    def below(self, prefix: str) -> list[Entry]:
+        """See Objects."""
+        folders = self.folders(prefix)
+        return [entry for folder in folders for entry in self.entries(f"{prefix}/{folder}")]
 
     def _scan(self, prefix: str) -> list[os.DirEntry[str]]:
         try:
@@ -134,6 +145,11 @@ class Folder:
                 with contextlib.suppress(FileNotFoundError):  # its writer has moved it into place
                     if entry.stat().st_mtime < before:
                         Path(entry).unlink(missing_ok=True)
+
+    def tidy(self, prefix: str) -> None:
+        """See Objects. Who was about to write there makes it again."""
+        with contextlib.suppress(OSError):
+            (self.root / prefix).rmdir()
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -185,6 +201,10 @@ class Bucket:
             pages = self._obstore.list(self._store, prefix, offset=after or None)
             return sorted(Entry(found["path"], found["size"]) for page in pages for found in page)
 
+    def below(self, prefix: str) -> list[Entry]:
+        """See Objects. A LIST request goes through folders by itself."""
+        return self.entries(prefix)
+
     def open(self, entry: Entry) -> IO[bytes]:
         """See Objects. A small object is fetched whole, of a large one what is read."""
         if entry.size <= _WHOLE:
@@ -232,6 +252,9 @@ class Bucket:
 
     def sweep(self, before: float) -> None:
         """Nothing to do: an object that was not written whole is not there."""
+
+    def tidy(self, prefix: str) -> None:
+        """Nothing to do: a prefix is there while an object has it."""
 
 
 class _Remote(io.RawIOBase):
@@ -299,6 +322,16 @@ _SCHEMES: dict[str, Callable[[str], Objects]] = {
     "file": lambda address: Folder(Path(urlsplit(address).path)),
     "s3": _bucket,
 }
+
+
+def content(objects: Objects, entry: Entry) -> bytes:
+    """A whole object; FileNotFoundError where it is gone."""
+    source = objects.open(entry)
+    if isinstance(source, str):
+        with _reaching():
+            return Path(source).read_bytes()
+    with source:
+        return source.read(entry.size)
 
 
 def open_objects(address: str) -> Objects:

@@ -7,11 +7,12 @@ its place. Of rows with the same key the one at the first place counts.
 from __future__ import annotations
 
 import bisect
-import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -21,14 +22,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ai_gateway.records import tables
-from ai_gateway.records.newest import SUFFIX
-from ai_gateway.records.objects import Entry, Objects
+from ai_gateway.records.newest import SUFFIX, every_entry
+from ai_gateway.records.objects import Entry, Objects, StoreUnavailable
 from ai_gateway.records.schema import TABLES, Table
 from ai_gateway.records.tables import Condition
 
 log = logging.getLogger(__name__)
-#: How often a reading starts over because files were compacted away under it.
+#: How often a reading starts over for one file that is listed and not there, and for all of them:
+#: a job that deletes thousands takes them away one by one.
 _ATTEMPTS: Final = 10
+_MISSING: Final = 1000
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
@@ -160,6 +163,27 @@ class Reader:
         found = self.fetch(name, files, starts, newest, with_time)
         return found.sort_by([(spec.time, "descending")]).select(columns)
 
+    def unseen(self, name: Table, seen: Collection[str]) -> pa.Table:
+        """All rows of the files whose path is not in ``seen``; a broken file is no empty one.
+
+        Raises StoreUnavailable.
+        """
+        columns = TABLES[name].schema.names
+
+        def one(entry: Entry) -> pa.Table:
+            with self.open(entry) as file:
+                return tables.select(name, file, columns)
+
+        def attempt() -> pa.Table:
+            found = every_entry(self.objects, name)
+            files = [each for each in found if each.path not in seen]
+            return _concat(name, columns, self.each(one, files))
+
+        try:
+            return self.steady(attempt)
+        except pa.ArrowInvalid:
+            raise StoreUnavailable(f"a file of {name} cannot be read") from None
+
     def last(self, name: Table, entry: Entry) -> pa.Table:
         """The rows of a file that share its newest time; FileNotFoundError when it is gone."""
         found = self.read(name, entry, TABLES[name].schema.names)
@@ -220,11 +244,22 @@ class Reader:
 
     @staticmethod
     def steady(attempt: Callable[[], Result]) -> Result:
-        """``attempt()``, again from its listing on when a file was compacted away under it."""
-        for _ in range(_ATTEMPTS - 1):
-            with contextlib.suppress(FileNotFoundError):
+        """``attempt()``, again from its listing on when a file was taken away under it."""
+        missing: Counter[str] = Counter()
+        while True:
+            with _noted(missing):
                 return attempt()
-        return attempt()
+
+
+@contextmanager
+def _noted(missing: Counter[str]) -> Iterator[None]:
+    """Count what is gone, until that is too much."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing[str(error)] += 1
+        if missing[str(error)] == _ATTEMPTS or missing.total() == _MISSING:
+            raise
 
 
 def _concat(

@@ -1,6 +1,6 @@
 """The one place that says what a stored row holds. Version 1.
 
-Four tables, each Hive-partitioned by the UTC date of its time column. Files of an older version
+Six tables, each Hive-partitioned by the UTC date of its time column. Files of an older version
 stay readable: a column is only ever added, and reads as null where a file lacks it. Times are
 microseconds since the epoch, UTC; durations are milliseconds; money is in the currency of the
 manifest's prices; probabilities and scores lie in 0..1.
@@ -14,7 +14,7 @@ from typing import Final, Literal
 import pyarrow as pa
 
 VERSION: Final = 1
-Table = Literal["requests", "scores", "weights", "feedback"]
+Table = Literal["requests", "scores", "weights", "feedback", "keys", "audit"]
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -115,6 +115,7 @@ REQUESTS = pa.schema(
         ("gateway_version", pa.string()),
         ("shadow_of", pa.string()),  # the request that a shadow repeats; null for all others
         ("leaked", pa.int64()),  # characters that had left when a policy ended a stream, else null
+        ("team", pa.string()),  # the caller's; null where he has none
     ]
 )
 SCORES = pa.schema(
@@ -171,6 +172,59 @@ FEEDBACK = pa.schema(
     ]
 )
 
+#: What became of an issued key. Every row holds all of the key but its text.
+KEYS = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("event_id", pa.string()),
+        ("at", _TIME),
+        ("event", pa.string()),  # issued, rotated, revoked
+        ("by", pa.string()),  # the id of the caller who did it
+        ("key_id", pa.string()),
+        ("prefix", pa.string()),  # what is shown of its text
+        ("digest", pa.string()),  # SHA-256 of all of its text, in hex
+        ("name", pa.string()),
+        ("owner", pa.string()),
+        ("team", pa.string()),
+        ("tenant", pa.string()),
+        ("scopes", pa.list_(pa.string())),
+        ("routes", pa.list_(pa.string())),  # ``*`` is everything, null is nothing
+        ("models", pa.list_(pa.string())),  # the same
+        ("created_at", _TIME),
+        ("expires_at", _TIME),  # null: never
+        ("created_by", pa.string()),
+        ("parent", pa.string()),  # the key that it may not exceed, and is revoked with
+        ("family", pa.string()),  # the first of the keys that followed one another by rotation
+        ("revoked_at", _TIME),
+        ("retire_at", _TIME),  # when a rotated one ends
+        ("replaced_by", pa.string()),  # the key that follows it
+    ]
+)
+
+#: Every change of what the gateway goes by; the rows of one writer are a chain of hashes.
+AUDIT = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("audit_id", pa.string()),  # writer and number
+        ("at", _TIME),
+        ("writer", pa.string()),  # of one process, drawn at its start
+        ("number", pa.int64()),  # 0, 1, 2, ... of this writer
+        ("who", pa.string()),  # the caller's id; ``gateway`` for what nobody asked for
+        ("scheme", pa.string()),  # how he was known
+        ("tenant", pa.string()),
+        ("action", pa.string()),  # such as route.create
+        ("object", pa.string()),
+        ("before", pa.string()),  # as JSON, secrets masked; null where there was nothing
+        ("after", pa.string()),
+        ("before_digest", pa.string()),  # SHA-256 of the whole of it, in hex
+        ("after_digest", pa.string()),
+        ("outcome", pa.string()),  # done, or the code of the error
+        ("request_id", pa.string()),
+        ("previous", pa.string()),  # the hash of the writer's row before; empty for its first
+        ("hash", pa.string()),  # SHA-256 of all other columns, see ai_gateway/control/audit.py
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
@@ -186,4 +240,6 @@ TABLES: Final[dict[Table, TableSpec]] = {
     "scores": TableSpec(SCORES, "score_id", "judged_at"),
     "weights": TableSpec(WEIGHTS, "weight_id", "published_at"),
     "feedback": TableSpec(FEEDBACK, "feedback_id", "created_at"),
+    "keys": TableSpec(KEYS, "event_id", "at"),
+    "audit": TableSpec(AUDIT, "audit_id", "at"),
 }

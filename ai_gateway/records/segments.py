@@ -82,11 +82,16 @@ class Segment:
         os.close(self.descriptor)
 
 
+def new_name(now: float) -> str:
+    """A name that no other file has, and that sorts behind those of earlier ones."""
+    return f"{int(now * 1e6):016d}-{secrets.token_hex(4)}"
+
+
 def create(folder: Path, now: float) -> Segment:
     """A new, locked segment; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
-        path = folder / f"{int(now * 1e6):016d}-{secrets.token_hex(4)}{SUFFIX}"
+        path = folder / f"{new_name(now)}{SUFFIX}"
         flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR
         descriptor = os.open(path, flags, 0o600)
         # Between its creation and its lock a recovery may have taken the empty file away.

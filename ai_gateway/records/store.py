@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ai_gateway.records import lease
-from ai_gateway.records.moving import Mover
-from ai_gateway.records.newest import newest_entry
+from ai_gateway.records.ledger import Ledger
+from ai_gateway.records.moving import Mover, put
+from ai_gateway.records.newest import every_entry, newest_entry
 from ai_gateway.records.objects import Objects, StoreUnavailable, open_objects
-from ai_gateway.records.segments import Write, frame
+from ai_gateway.records.segments import Write, frame, new_name
+from ai_gateway.records.setaside import SetAside
 from ai_gateway.records.writeahead import WriteAhead
 
 if TYPE_CHECKING:
@@ -26,11 +29,17 @@ if TYPE_CHECKING:
 
     from ai_gateway.clock import Clock
     from ai_gateway.records.compaction import Compaction
+    from ai_gateway.records.erasing import Outcome
+    from ai_gateway.records.keeping import Keep
     from ai_gateway.records.lease import Lease
+    from ai_gateway.records.ledger import Asked
+    from ai_gateway.records.pruning import Pruned
     from ai_gateway.records.reading import Reader
     from ai_gateway.records.schema import Table
+    from ai_gateway.records.subject import Subject
     from ai_gateway.records.tables import Condition
     from ai_gateway.records.unjudged import Unjudged
+    from ai_gateway.records.upkeep import Upkeep
 
 #: The share of ``move_every`` after which a move starts, so that it ends in time.
 _EARLY = 0.8
@@ -51,6 +60,8 @@ class Records:
         self._objects = objects
         self._ahead = ahead
         self._mover = Mover(objects, ahead)
+        #: What was asked to be erased, and the reports.
+        self.ledger = Ledger(objects)
         self._clock = clock
         self._period = move_every * _EARLY
         self._cache_bytes = cache_bytes
@@ -112,6 +123,33 @@ class Records:
         if lines and self._ahead.append(b"".join(lines), len(lines)):
             self._wake.set()
 
+    def publish(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows now, past the write-ahead folder, so that every process reads them at once.
+
+        Rows of one date are stored together or not at all: then it raises StoreUnavailable.
+        """
+        from ai_gateway.records import encoding
+
+        decoded = encoding.decode(b"".join(frame(table, _json(row)) for row in rows))
+        if decoded.bad or decoded.unknown:
+            raise ValueError(f"no rows of {table}")
+        put(self._objects, decoded, new_name(self._clock.now()))
+
+    def unseen(
+        self, table: Table, seen: Collection[str]
+    ) -> tuple[frozenset[str], list[dict[str, Any]]]:
+        """The paths of a table's files, and all rows of those whose path is not in ``seen``.
+
+        A row comes as often as files hold it. Costs a listing while there is nothing new. Raises
+        StoreUnavailable, also for a file that cannot be read.
+        """
+        from ai_gateway.records.encoding import to_rows
+
+        paths = frozenset(each.path for each in every_entry(self._objects, table))
+        if paths <= frozenset(seen):
+            return paths, []
+        return paths, to_rows(self._reader.unseen(table, seen))
+
     def flush(self) -> None:
         """Make every row readable that was appended before, or raise StoreUnavailable."""
         if not self._mover.run():
@@ -148,6 +186,7 @@ class Records:
             "lost": self._ahead.lost,
             "dropped_tail": self._mover.dropped_tail,
             "set_aside": self._mover.set_aside,
+            "erased": self._mover.erased,
             "wal_errors": self._ahead.errors,
             "store_errors": self._mover.errors,
             "unreadable": self._opened.unreadable if self._opened else 0,
@@ -252,6 +291,49 @@ class Records:
             return None
         with held:
             return compact(self._reader, self._clock, held, grace)
+
+    def prune(self, rules: Mapping[Table, Keep], grace: float = 5.0) -> Pruned | None:
+        """Delete what ``rules`` do not keep; None while another prunes, compacts or erases.
+
+        See ``upkeep.Upkeep.prune``.
+        """
+        with self._upkeep(grace) as upkeep:
+            return None if upkeep is None else upkeep.prune(rules)
+
+    def erase(self, asked: Asked, grace: float = 5.0) -> Outcome | None:
+        """Erase what ``asked`` says; None where another prunes, compacts or erases.
+
+        From then on late rows are kept out, and the next pruning carries on what did not come to
+        its end, whatever the cause. See ``erasing.Erasing.run``.
+        """
+        self.flush()
+        self.ledger.ask(asked)
+        with self._upkeep(grace) as upkeep:
+            return None if upkeep is None else upkeep.erase(asked)
+
+    @contextmanager
+    def _upkeep(self, grace: float) -> Iterator[Upkeep | None]:
+        from ai_gateway.records.upkeep import Upkeep
+
+        held = self.lease("compact", f"process {os.getpid()}", ttl=600.0)
+        if held is None:
+            yield None
+            return
+        with held:
+            aside = SetAside(self._ahead.folder)
+            yield Upkeep(self._reader, self.ledger, aside, self._clock, held, grace)
+
+    def count(self, subject: Subject) -> dict[str, int]:
+        """How many stored rows an erasure of ``subject`` would take, by table."""
+        from ai_gateway.records.erasing import count
+
+        return count(self._reader, subject)
+
+    def held(self, subject: Subject) -> Iterator[tuple[Table, dict[str, Any]]]:
+        """Every row that is held on ``subject``, with its table. See ``exporting.rows``."""
+        from ai_gateway.records.exporting import rows
+
+        return rows(self._reader, subject)
 
     def lease(self, name: str, holder: str, ttl: float) -> Lease | None:
         """The lease ``name`` for ``ttl`` seconds, or None while another holds it."""

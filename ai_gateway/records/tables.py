@@ -104,6 +104,14 @@ def integers(values: Iterable[int]) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
+def texts(values: Iterable[str]) -> pa.Array:
+    """``values`` as strings. ``pa.array`` would import pandas: 0.4 s and 50 MB."""
+    parts = [value.encode("utf-8", "replace") for value in values]
+    ends = array("q", itertools.accumulate(map(len, parts), initial=0))
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(parts))]
+    return pa.Array.from_buffers(pa.large_string(), len(parts), buffers).cast(pa.string())
+
+
 def empty(schema: pa.Schema) -> pa.Table:
     """No rows. ``schema.empty_table`` would import pandas."""
     return pa.Table.from_batches([], schema)

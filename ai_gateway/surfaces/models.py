@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.access.identity import permits
 from ai_gateway.contract import Context, Event
 
 
 def names(event: Event, context: Context) -> list[str]:
-    """``auto``, every model but the judge's, and the routes that the caller may call."""
+    """``auto``, the models that the caller may ask, and the routes that he may call."""
     manifest = context.manifest
     judge = manifest.judge.model if manifest.judge else None
-    models = (name for name in manifest.models if name != judge)
+    models = (name for name in manifest.models if name != judge and may_ask(name, event.caller))
     routes = (route.name for route in manifest.nameables() if permits(route, event.caller))
     return ["auto", *models, *routes]
 

@@ -194,6 +194,7 @@ class Upstreams:
         deadline: float,
         *,
         cancel: Cancel = NEVER,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> Binary:
         """The answer of ``model`` to ``body`` on ``path``, its bytes as they come; to be closed.
 
@@ -201,7 +202,13 @@ class Upstreams:
         """
         written = request.written(model, path, body)
         incoming, token = self._opened(
-            model, path, deadline, written=written, cancel=cancel, accept="*/*"
+            model,
+            path,
+            deadline,
+            written=written,
+            cancel=cancel,
+            accept="*/*",
+            headers=headers,
         )
         return Binary(incoming, token, self._max_stream)
 

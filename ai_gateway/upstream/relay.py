@@ -40,6 +40,7 @@ _CALLERS = frozenset(
         "accept-encoding",
         "api-key",
         "authorization",
+        "baggage",  # W3C: anything at all, meant for the caller's own services
         "cookie",
         "cookie2",
         "forwarded",

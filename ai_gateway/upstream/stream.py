@@ -68,6 +68,11 @@ class Stream:
         self.first_event_ms = incoming.elapsed_ms()
 
     @property
+    def named(self) -> str | None:
+        """What the upstream itself calls the model, in what is here before anything is read."""
+        return next((found for _, data in self._held if (found := named(data))), None)
+
+    @property
     def done(self) -> bool:
         """Whether ``[DONE]`` was seen. Where it was not, the format knows the answer's end."""
         return self._reading.done
@@ -83,6 +88,15 @@ class Stream:
         """Nothing more is read; the connection is closed if the stream was not over."""
         self._held.clear()
         self._events.close()
+
+
+def named(data: Mapping[str, Any]) -> str | None:
+    """The model that an answer or an event names as its own."""
+    for part in (data, data.get("message"), data.get("response")):
+        found = part.get("model") if isinstance(part, Mapping) else None
+        if isinstance(found, str):
+            return found
+    return None
 
 
 def _begun(

@@ -111,10 +111,11 @@ def test_what_no_form_can_send_passes(header) -> None:
     assert caller.scheme == "platform"
 
 
-def test_a_route_without_auth_is_denied_to_all() -> None:
+def test_a_route_without_auth_is_denied_to_all_but_the_administrator() -> None:
     """Nothing is open because somebody forgot to close it."""
     with pytest.raises(Forbidden, match="declares no auth"):
-        identity().caller(route(), "GET", {"x-api-key": KEY})
+        identity().caller(route(), "GET", {})
+    assert identity().caller(route(), "GET", {"x-api-key": KEY}).admin
 
 
 def test_the_administrator_may_call_every_route() -> None:

@@ -10,7 +10,7 @@ from ai_gateway.manifest.model import Route
 #: What stays as the called route has it: where it is, who may call it, and what it looks like.
 KEPT = {
     *("name", "path", "methods", "function", "target", "errors", "auth", "credentials"),
-    *("max_body", "callback", "cache", "rate_limit"),
+    *("max_body", "callback", "cache", "rate_limit", "scopes", "slo"),
 }
 
 
@@ -71,7 +71,8 @@ def test_choice_is_the_named_routes() -> None:
         (("platform",), Caller("a", "api-key"), False),
         (("platform",), Caller("a", "api-key", admin=True), True),
         (("none",), Caller("a", "platform"), True),
-        ((), Caller("a", "api-key", admin=True), False),
+        ((), Caller("a", "api-key", admin=True), True),
+        ((), Caller("a", "api-key"), False),
     ],
 )
 def test_who_may_not_call_a_route_may_not_name_it(auth, caller, may) -> None:

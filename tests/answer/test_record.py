@@ -2,11 +2,13 @@
 
 import pytest
 
+from ai_gateway.answer.masks import Masks
 from ai_gateway.answer.record import Decision, row
 from ai_gateway.contract import Event
 from ai_gateway.cost.charge import charge
 from ai_gateway.cost.declared import Price
 from ai_gateway.formats.chat import usage as counted
+from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.manifest.model import Route
 
 EVENT = Event("0" * 32, Route(path="/inference"), "POST", "/inference", 0.0)
@@ -19,8 +21,7 @@ def written(**known) -> dict:
         Decision(EVENT, **known),
         now=1.0,
         policies=(),
-        redact=str,
-        hide=lambda text, _: text,
+        masks=Masks(Guardrails(()), ()),
         **hashes,
     )
 

@@ -36,7 +36,8 @@ def test_a_bug_is_logged_and_recorded(aside, caplog) -> None:
     policies = SimpleNamespace(names=(), digest="")
     shadowing = Shadowing(
         SimpleNamespace(whole=fail),
-        Recorder(records, "", policies, clock),
+        Recorder(records, "", policies, clock, Metrics()),
+        SimpleNamespace(beside=lambda *_: None),
         aside,
         Metrics(),
         clock,

@@ -24,8 +24,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 
 def summary(printed: str) -> Any:
-    """The line in which a tick says what it did."""
-    return next(json.loads(line) for line in printed.splitlines() if line.startswith("{"))
+    """The line in which a tick says what it did; a kernel mixes the log's lines, JSON too, in."""
+    objects = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    return next(found for found in objects if "level" not in found)
 
 
 def test_a_job_is_one_tick(kernel: Kernel, application: Variables, start: Any) -> None:
@@ -65,7 +66,7 @@ from types import SimpleNamespace as Job
 class default_client:
     def list_jobs(self, project, page_size):
         return Job(jobs=[Job(id="j1", name="Judge", schedule=""), Job(id="j2", name="Compact",
-            schedule="0 0 * * *")])
+            schedule="0 0 * * *"), Job(id="j3", name="Prune", schedule="30 2 * * *")])
     def update_job(self, body, project, job):
         print(project, job, vars(body))
 """
@@ -99,7 +100,7 @@ def test_the_install_session_installs_what_the_lock_names(
 
 
 def test_the_schedule_session_sets_what_differs(kernel: Kernel, library: Library) -> None:
-    """The job without a schedule gets the one that routes.yaml names; the other keeps its own."""
+    """The job without a schedule gets the one that routes.yaml names; the others keep their own."""
     environment = library("cmlapi", CMLAPI) | {"CDSW_PROJECT_ID": "p1"}
     kernel.cell(f"import sys; sys.path.insert(0, {environment['PYTHONPATH']!r})")
     outcome, printed = kernel.run("scripts/cai_schedule.py", environment)
@@ -108,4 +109,5 @@ def test_the_schedule_session_sets_what_differs(kernel: Kernel, library: Library
         "p1 j1 {'schedule': '*/5 * * * *'}",
         "Judge runs by itself now: */5 * * * *",
         "Compact has its schedule already: 0 0 * * *",
+        "Prune has its schedule already: 30 2 * * *",
     ]

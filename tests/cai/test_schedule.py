@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripts.cai_schedule import JOBS, NotScheduled, cron, main, schedule, wanted
 from tests.cai.conftest import ROOT
 
-LINES = {"Judge": "*/5 * * * *", "Compact": "0 0 * * *"}
+LINES = {"Judge": "*/5 * * * *", "Compact": "0 0 * * *", "Prune": "30 2 * * *"}
 
 
 class Workbench:
@@ -45,7 +45,7 @@ class Workbench:
 
 def test_jobs_get_their_schedules_once() -> None:
     """What differs is set; a second time nothing does."""
-    workbench = Workbench(Judge="", Compact=None, Another="1 1 1 1 1")
+    workbench = Workbench(Judge="", Compact=None, Prune="30 2 * * *", Another="1 1 1 1 1")
     schedule(workbench, "p1", LINES)
     assert workbench.updates == [("judge", "*/5 * * * *"), ("compact", "0 0 * * *")]
     schedule(workbench, "p1", LINES)

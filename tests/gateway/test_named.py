@@ -22,6 +22,10 @@ ROUTES = """
     guardrails: [forbidden]
     rateLimit: 2/hour
     routing: {models: model-b}
+  - path: /api/v1/keys
+    name: keys-issue
+    function: functions.admin.key_issue:handle
+    auth: api-key
   - path: /closed
     function: functions.v1.chat_completions:handle
     routing: {models: model-b}
@@ -40,6 +44,12 @@ checks:
 def gateway(start):
     """A route for all, one that can be named, and one that nobody may call."""
     return start(ROUTES, policies=POLICIES)
+
+
+def as_somebody(gateway) -> None:
+    """From here on the caller has a key that was issued, and is no administrator."""
+    issued = gateway.client.post("/api/v1/keys", json={"name": "a"}, headers=gateway.headers)
+    gateway.headers = {"X-API-Key": issued.json["key"]}
 
 
 def ask(gateway, model, text="What is GRPO?"):
@@ -78,15 +88,18 @@ def test_a_route_may_be_named_on_itself(gateway) -> None:
 
 def test_what_cannot_be_called_cannot_be_named(gateway) -> None:
     """A route that denies the caller is 403, one that chooses no model and an unknown one 404."""
+    assert ask(gateway, "closed").status_code == 200  # the administrator may call every route
+    as_somebody(gateway)
     assert ask(gateway, "closed").status_code == 403
     for name in ("v1-models", "nobody"):
         reply = ask(gateway, name)
         assert (reply.status_code, reply.json["error"]["code"]) == (404, "model_not_found")
-    assert sorted(row["status"] for row in gateway.rows()) == [403, 404, 404]
+    assert sorted(row["status"] for row in gateway.rows()) == [200, 403, 404, 404]
 
 
 def test_models_lists_what_can_be_named(gateway) -> None:
     """``auto``, the models but the judge's, and the routes that the caller may call."""
+    as_somebody(gateway)
     found = gateway.client.get("/v1/models", headers=gateway.headers).json["data"]
     names = [entry["id"] for entry in found]
     for entry in found:

@@ -70,7 +70,7 @@ def test_no_silence_is_longer(beating: Running) -> None:
             seen += caller.recv(65_536)
             now = time.monotonic()
             longest, last = max(longest, now - (last or now)), now
-    assert longest < 0.3
+    assert longest < 0.5  # 0.2, and a busy machine
 
 
 def test_a_stream_that_flows_has_none(beating: Running) -> None:

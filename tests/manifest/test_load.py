@@ -99,7 +99,19 @@ def test_a_limit_over_several_workers_is_refused(tmp_path: Path) -> None:
         "routes: [{path: /ping, function: 'functions.ping:handle', auth: none, rateLimit: 5/s}]\n"
     )
     _, problems = load(settings(tmp_path), workers=2)
-    assert [p.found for p in problems] == ["2 workers and a rateLimit on ping"]
+    assert [p.found for p in problems] == ["memory:// with 2 workers and a rateLimit on ping"]
+    bundle, _ = load(settings(tmp_path, GATEWAY_STATE="redis://127.0.0.1:1/0"), workers=2)
+    assert bundle
+    limit, budget = "{per: key, requests: 5/s}", "{name: b, per: key, amount: 1, window: day}"
+    (tmp_path / "routes.yaml").write_text(
+        "models: {m: {url: 'http://m/v1', model_id: m, max_output_tokens: 9, price: "
+        "{input: 1, output: 1}}}\n"
+        "routes: [{path: /a, function: 'functions.inference:handle', auth: none}]\n"
+        f"limits: [{limit}]\nbudgets: [{budget}]\n"
+    )
+    _, problems = load(settings(tmp_path), workers=2)
+    wanted = "memory:// with 2 workers and the key of limits, the b of budgets"
+    assert [p.found for p in problems] == [wanted]
 
 
 def test_a_fingerprint_follows_every_file(tmp_path: Path) -> None:

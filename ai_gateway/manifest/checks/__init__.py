@@ -11,13 +11,18 @@ from ai_gateway.manifest.checks import (
     access,
     asking,
     cache,
+    compliance,
     features,
     guardrails,
     hosts,
+    issuers,
     jobs,
+    limits,
     models,
     routes,
+    scopes,
     state,
+    telemetry,
 )
 from ai_gateway.manifest.checks.finding import Finding, Surroundings
 from ai_gateway.manifest.model import Manifest
@@ -29,3 +34,8 @@ def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
     for part in (features, routes, asking, models, guardrails, cache, hosts, jobs, access, state):
         yield from part.check(manifest, around)
+    yield from issuers.check(manifest, around)
+    yield from scopes.check(manifest, around)
+    yield from compliance.check(manifest, around)
+    yield from telemetry.check(manifest, around)
+    yield from limits.check(manifest, around)

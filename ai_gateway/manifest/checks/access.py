@@ -36,8 +36,9 @@ def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     for index, route in enumerate(manifest.secured().routes):
         usable = {
             "none": True,
-            "jwt": True,  # reported by _later
-            "api-key": bool(key and key.strip()),
+            "jwt": True,  # what it needs is checked beside the issuers
+            # Where the platform tells who calls, what is for keys alone stays closed without one.
+            "api-key": bool(key and key.strip()) or platform,
             "platform": platform,
         }
         if route.auth and not any(usable[scheme] for scheme in route.auth):

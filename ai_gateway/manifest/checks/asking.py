@@ -16,8 +16,19 @@ SILENT: Final = frozenset(
     f"functions.{name}:handle"
     for name in (
         *("compact", "feedback", "guardrail", "healthz", "home", "judge_tick", "metrics"),
+        *("admin.erasure", "admin.export", "prune"),
         *("ping", "readyz", "v1.model", "v1.models", "v2.live", "v2.model_ready"),
         *("v2.ready", "v2.server", "weights"),
+        *("admin.key", "admin.key_issue", "admin.key_revoke", "admin.key_rotate", "admin.keys"),
+        *(
+            "admin.audit",
+            "admin.log_level",
+            "admin.metrics",
+            "admin.models",
+            "admin.policies",
+            "admin.policy",
+        ),
+        *("admin.reload", "admin.route", "admin.routes", "admin.security", "admin.versions"),
     )
 )
 #: Whose answers are never kept.

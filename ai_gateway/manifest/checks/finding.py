@@ -34,6 +34,8 @@ class Surroundings:
     prompts: tuple[str, ...] | None = ()
     #: Every name under ``models:`` in the file, those with problems too.
     models: tuple[str, ...] = ()
+    #: Every key at the top of the file, those with problems below them too.
+    sections: tuple[str, ...] = ()
     workers: int = 1
     loopback: bool = True
     serving: bool = True

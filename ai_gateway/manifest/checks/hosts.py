@@ -19,7 +19,7 @@ def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
         url = split(route.target)
         if url is None or url.query or url.fragment:
             yield Finding(at, "no such URL", "http://HOST:PORT, without a user or query")
-        elif _link_local(url.hostname or ""):
+        elif link_local(url.hostname or ""):
             yield Finding(at, None, "a host that is not link-local: those hold credentials")
         elif manifest.allowed_hosts is not None and not allowed(
             url.hostname or "", manifest.allowed_hosts
@@ -40,7 +40,8 @@ def _inside(host: str, network: str) -> bool:
         return False
 
 
-def _link_local(host: str) -> bool:
+def link_local(host: str) -> bool:
+    """Whether ``host`` is a link-local address."""
     try:
         return ipaddress.ip_address(host).is_link_local
     except ValueError:

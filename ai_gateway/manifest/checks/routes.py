@@ -13,7 +13,7 @@ from ai_gateway.manifest.model import Manifest, Route, Security
 
 #: What says how models are asked, which a target is none of.
 _OF_MODELS = frozenset({"cache", "routing", "retries", "fallback", "canary", "shadow"})
-_PARAMETER = re.compile(r"\{\w+\}")
+_PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 
 
 def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
@@ -46,10 +46,12 @@ def _routes(manifest: Manifest) -> Iterator[Finding]:
 
 def _parameters(at: Location, route: Route) -> Iterator[Finding]:
     # A target's route has a parameter already: the path below it.
-    counts = Counter(_PARAMETER.findall(route.path) + ["{below}"] * bool(route.target))
+    counts = Counter(_PARAMETER.findall(route.path) + ["below"] * bool(route.target))
+    if route.target and ":path}" in route.path:
+        yield Finding(at, ":path and a target", "neither: what is below goes to the target anyway")
     for name, count in counts.items():
         if count > 1:
-            yield Finding(at, f"{name} twice", "a name of its own for each parameter")
+            yield Finding(at, f"{{{name}}} twice", "a name of its own for each parameter")
 
 
 def _handlers(manifest: Manifest) -> Iterator[Finding]:

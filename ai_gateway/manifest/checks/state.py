@@ -23,13 +23,15 @@ def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
 
 
 def _shared(manifest: Manifest, state: str, workers: int) -> Iterator[Finding]:
-    limited = [route.name for route in manifest.secured().routes if route.rate_limit]
+    limited = [f"a rateLimit on {r.name}" for r in manifest.secured().routes if r.rate_limit]
+    limited += [f"the {each.called} of limits" for each in manifest.limits]
+    limited += [f"the {each.called} of budgets" for each in manifest.budgets]
     cached = [route.name for route in manifest.routes if route.cache]
-    if limited:  # limits are not in Redis yet
+    if limited and state == MEMORY:
         yield Finding(
             _AT,
-            f"{workers} workers and a rateLimit on {', '.join(limited)}",
-            "one worker: a limit that each worker counts for itself is no limit",
+            f"{MEMORY} with {workers} workers and {', '.join(limited)}",
+            "redis://HOST, or one worker: a limit that each counts for itself is no limit",
         )
     if cached and state == MEMORY:
         yield Finding(

@@ -1,0 +1,1 @@
+"""Compliance: how long rows are kept, whose are erased or given out, and what was promised."""

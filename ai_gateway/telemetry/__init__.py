@@ -1,0 +1,1 @@
+"""What a running gateway shows of itself: log lines, access lines, gauges, traces."""

@@ -1,0 +1,13 @@
+"""Which keys there are: all of them for an administrator, for a key those that hang on it."""
+
+from ai_gateway.access import asked
+from ai_gateway.access.managing import Manager
+from ai_gateway.contract import Context, Event, Reply
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """Those that fit ``prefix``, ``owner`` and ``tenant``, oldest first, ``limit`` at a time."""
+    wanted, manager = asked.search(event), Manager.of(event, context)
+    found, more = manager.search(wanted)
+    data = [manager.shown(key) for key in found]
+    return Reply({"object": "list", "data": data, "has_more": more})

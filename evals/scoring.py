@@ -89,8 +89,9 @@ class Curve:
         highest = ranked[allowed] if allowed < len(ranked) else -1.0
         return Share(sum(score > highest for score in self.bad), len(self.bad)), highest
 
-    def points(self) -> tuple[list[float], list[float]]:
-        """False alarms and recall from the strictest threshold to the mildest."""
-        marks = sorted({*self.bad, *self.good, 2.0}, reverse=True)
-        pairs = [self.at(mark) for mark in marks]
-        return [alarms.value for _, alarms in pairs], [recall.value for recall, _ in pairs]
+    def points(self, above: float = 2.0) -> tuple[list[float], list[float]]:
+        """False alarms and recall from the strictest threshold, ``above`` all, to the mildest."""
+        bad, good = np.sort(np.asarray(self.bad)), np.sort(np.asarray(self.good))
+        marks = np.unique([*self.bad, *self.good, above])[::-1]
+        shares = [1 - np.searchsorted(kind, marks, "left") / len(kind) for kind in (good, bad)]
+        return shares[0].tolist(), shares[1].tolist()

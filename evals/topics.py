@@ -1,6 +1,6 @@
 """How well the default topics hold: what is refused of what should be, and of what should not.
 
-    python evals/topics.py DATA_DIR [--show]
+    python -m evals.topics DATA_DIR [--show]
 
 DATA_DIR holds files that their authors publish:
 
@@ -103,7 +103,7 @@ def honest(folder: Path) -> Iterator[Group]:
 
 def refused(guardrails: Guardrails, text: str) -> list[str]:
     """The rules that block ``text``."""
-    inspection = guardrails.inspect([Text(text, "input")])
+    inspection = guardrails.inspect([Text(text, "input")], ["forbidden-topics"])
     return [f"{found.check}/{found.rule}" for found in inspection.verdicts]
 
 

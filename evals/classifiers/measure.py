@@ -2,8 +2,8 @@
 
     python evals/classifiers/measure.py DATA_DIR [PART ...]
 
-PARTs are in-domain, injection, ordinary, made, harm and cpu; each takes a few minutes at most, all
-of them are run where none is named.
+PARTs are in-domain, injection, ordinary, made, harm, roc and cpu; each takes a few minutes at most,
+all of them are run where none is named. roc draws the curves to docs/images/guardrails-roc.png.
 
 DATA_DIR is that of train.py. Every figure is of a classifier that is trained here without the rows
 it is tested on: without a whole source, or for one figure without half of deepset, texts that share
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -30,9 +31,11 @@ from ai_gateway.guardrails.normalise import Normalised  # noqa: E402 - as above
 from ai_gateway.guardrails.vocabulary import Vocabulary  # noqa: E402 - as above
 from evals.classifiers import learning, train  # noqa: E402 - as above
 from evals.classifiers.learning import Flags, Floats, Windows  # noqa: E402 - as above
+from evals.scoring import Curve  # noqa: E402 - as above
 
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
 SHARED_WORDS = 8
+HARMFUL = ("advbench", "harmbench", "do_not_answer")
 PROSE = "The museum opens its new wing in April, and the director says that it took nine years. "
 
 
@@ -146,12 +149,38 @@ def harm(folder: Path) -> None:
     """Each harmful source left out together with the look-alikes and ordinary questions."""
     data, rate = train.prepared("harm", folder), train.KINDS["harm"].rate
     usual = ["coconot", "mt_bench", "user_oriented"]
-    for source in ("advbench", "harmbench", "do_not_answer"):
+    for source in HARMFUL:
         print(f"harm: {source}, left out with {', '.join(usual)}")
         held_out(data, np.isin(data.sources, [source, *usual]), rate)
     for source in usual:
         print(f"harm: {source}, left out")
         held_out(data, data.sources == source, rate)
+
+
+def roc(folder: Path) -> None:
+    """Draw what sources that are left out show: bad texts found against good ones found."""
+    import matplotlib as mpl  # noqa: PLC0415 - only who draws has it
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    figure, axes = plt.subplots(figsize=(6.4, 4.4), dpi=110)
+    usual = ["coconot", "mt_bench", "user_oriented"]
+    for name, sources in (("injection", ("deepset", "jackhhao")), ("harm", HARMFUL)):
+        data = train.prepared(name, folder)
+        for source in sources:
+            left_out = [source, *(usual if name == "harm" else ())]
+            tested = np.isin(data.sources, left_out)
+            found = learning.apart(data, tested)
+            bad, good = found[tested & data.labels], found[tested & ~data.labels]
+            curve = Curve(bad.tolist(), good.tolist())
+            alarms, recalls = curve.points(math.inf)
+            axes.plot(alarms, recalls, label=f"{name}: {source} ({curve.auc()[0]:.2f})")
+    axes.set(xlabel="good texts found", ylabel="bad texts found", xlim=(0, 0.2), ylim=(0, 1))
+    axes.legend(title="left out (area)", fontsize="small")
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(ROOT / "docs" / "images" / "guardrails-roc.png")
 
 
 def cpu(_folder: Path) -> None:
@@ -181,6 +210,7 @@ PARTS = {
     "ordinary": ordinary,
     "made": made,
     "harm": harm,
+    "roc": roc,
     "cpu": cpu,
 }
 

@@ -164,6 +164,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if not UNCROSSED.search(item.nodeid)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def imported() -> Iterator[None]:
+    """What the clients' libraries brought is never garbage: to look at it takes half a second."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def uncollected() -> Iterator[None]:
     """No garbage is collected while a client works.

@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from threading import Condition, Event, Lock, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-
-from jwt import PyJWK
 
 from ai_gateway.access.issuer import Issuer
 from ai_gateway.access.keyset import MAX_DOCUMENT, KeySet, Unusable, json_object, parsed, read_file
@@ -25,6 +23,9 @@ from ai_gateway.errors import GatewayError, IssuerUnavailable
 from ai_gateway.metrics import Metrics
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.upstream import Cancel, ProxyRequest, Upstreams
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 log = logging.getLogger(__name__)
 

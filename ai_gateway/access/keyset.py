@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-from jwt import PyJWK, PyJWTError
+from typing import TYPE_CHECKING, Any, Final
 
 from ai_gateway import strictjson
 from ai_gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 MAX_DOCUMENT = 256_000  # bytes of a key set, or of what says where it is
 
@@ -90,6 +91,8 @@ def _key(jwk: Any, algorithm: str) -> PyJWK | None:
     """``jwk`` as a key for ``algorithm``, or None where it is none, or not for that."""
     if not isinstance(jwk, dict) or not _fits(jwk, algorithm):
         return None
+    from jwt import PyJWK, PyJWTError  # noqa: PLC0415 - where no issuer is declared nobody needs it
+
     try:
         key = PyJWK(jwk, algorithm)
     except (PyJWTError, ValueError):

@@ -17,7 +17,6 @@ from threading import Lock
 from typing import Any, Final, Literal
 
 from cachetools import TLRUCache
-from jwt import PyJWS, PyJWTError
 
 from ai_gateway import strictjson
 from ai_gateway.access.issuer import TENANT, Claims, Issuer
@@ -157,7 +156,10 @@ class Verifier:
         self.issuer = issuer
         self.keys = keys
         self._clock = clock
-        self._signatures = PyJWS(issuer.algorithms)
+        import jwt  # noqa: PLC0415 - where no issuer is declared nobody needs it
+
+        self._signatures = jwt.PyJWS(issuer.algorithms)
+        self._wrong = jwt.PyJWTError
 
     def verified(
         self, token: str, header: Mapping[str, Any], claims: Mapping[str, Any]
@@ -169,7 +171,7 @@ class Verifier:
             raise Refused("key")
         try:
             self._signatures.decode(token, key, [algorithm])
-        except PyJWTError:
+        except self._wrong:
             raise Refused("signature") from None
         self._meant(claims)
         until = self._timely(claims)

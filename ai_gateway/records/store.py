@@ -143,11 +143,11 @@ class Records:
         A row comes as often as files hold it. Costs a listing while there is nothing new. Raises
         StoreUnavailable, also for a file that cannot be read.
         """
-        from ai_gateway.records.encoding import to_rows
-
         paths = frozenset(each.path for each in every_entry(self._objects, table))
         if paths <= frozenset(seen):
             return paths, []
+        from ai_gateway.records.encoding import to_rows  # pyarrow, which a start does without
+
         return paths, to_rows(self._reader.unseen(table, seen))
 
     def flush(self) -> None:

@@ -75,13 +75,13 @@ class Reloader:
             metrics = self._service.metrics
             self._seen = self._place.seen()
             problems = self._load()
-            metrics.bundle_current.set(not problems)
-            metrics.reloads.labels("refused" if problems else "done").inc()
-            self._service.state.problems = tuple(problems)
             if problems:
                 log.error("the bundle does not check, so the old one stays in force:")
             for problem in problems:
                 log.error("%s", problem)
+            metrics.bundle_current.set(not problems)
+            metrics.reloads.labels("refused" if problems else "done").inc()
+            self._service.state.problems = tuple(problems)
             return problems
 
     def check(self, folder: Path) -> list[Problem]:

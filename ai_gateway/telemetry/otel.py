@@ -51,8 +51,14 @@ logging.getLogger("opentelemetry.trace").setLevel(logging.CRITICAL)
 class OpenTelemetry:
     """The spans and figures of one process; see ``tracing.Tracing``."""
 
-    def __init__(self, processor: SpanProcessor | None, reader: MetricReader | None) -> None:
+    def __init__(
+        self,
+        processor: SpanProcessor | None,
+        reader: MetricReader | None,
+        exporters: Sequence[OTLPSpanExporter | OTLPMetricExporter] = (),
+    ) -> None:
         self._closed = False
+        self._exporters = exporters
         resource = _resource()
         readers = [reader] if reader else []
         self._meters = MeterProvider(readers, resource, shutdown_on_exit=False)
@@ -80,9 +86,12 @@ class OpenTelemetry:
         base = variables[ENDPOINT].strip().rstrip("/")
         spans = None if _off(variables, "OTEL_TRACES_EXPORTER") else f"{base}/v1/traces"
         figures = None if _off(variables, "OTEL_METRICS_EXPORTER") else f"{base}/v1/metrics"
+        traces = OTLPSpanExporter(spans) if spans else None
+        measures = OTLPMetricExporter(figures) if figures else None
         return cls(
-            BatchSpanProcessor(OTLPSpanExporter(spans)) if spans else None,
-            PeriodicExportingMetricReader(OTLPMetricExporter(figures)) if figures else None,
+            BatchSpanProcessor(traces) if traces else None,
+            PeriodicExportingMetricReader(measures) if measures else None,
+            [exporter for exporter in (traces, measures) if exporter],
         )
 
     def request(self, event: Event) -> RequestTrace:
@@ -115,6 +124,9 @@ class OpenTelemetry:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE / len(threads))
+        if any(thread.is_alive() for thread in threads):
+            for exporter in self._exporters:
+                exporter.shutdown()  # it would go on trying for a minute
 
 
 class RequestTrace:

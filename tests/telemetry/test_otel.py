@@ -1,5 +1,6 @@
 """Spans and figures by the conventions, to a real receiver; never a text, and never a wait."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -436,6 +437,11 @@ def test_an_exporter_that_is_away_delays_nothing(start, collector, slow) -> None
     gateway.service.close()
     assert time.monotonic() - began < otel.PATIENCE + 3
     assert asked < 10
+    collector.slow.clear()
+    ends = time.monotonic() + 15  # and nothing goes on trying behind the process's back
+    while any(re.match("Otel|telemetry", each.name) for each in threading.enumerate()):
+        assert time.monotonic() < ends, threading.enumerate()
+        time.sleep(0.05)
 
 
 def test_who_we_are_may_be_said_otherwise(monkeypatch) -> None:

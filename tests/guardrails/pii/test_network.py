@@ -67,8 +67,10 @@ def test_v4_addresses_are_found(address: ipaddress.IPv4Address) -> None:
 
 @given(st.ip_addresses(v=6))
 def test_v6_addresses_are_found(address: ipaddress.IPv6Address) -> None:
-    """Long and short."""
+    """Long and short; one with dots at its end, as Python 3.13 writes some, counts as IPv4."""
     for written in (str(address), address.exploded):
+        if "." in written:
+            continue
         short = max(map(len, written.split(":"))) < 3
         plain = not any(sign.isdigit() for sign in written)
         if not (address.is_loopback or address.is_unspecified or short or plain):

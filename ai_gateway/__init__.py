@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     """The clients, imported when asked for: a gateway does without them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ai_gateway import client  # noqa: PLC0415 - see above
+    from ai_gateway import client  # noqa: PLC0415 - a gateway does without the clients
 
     return getattr(client, name)

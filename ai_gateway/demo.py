@@ -54,7 +54,7 @@ class Client:
 
     def _call(self, path: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - our own
+        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - our own gateway on loopback - our own
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
                 return {**json.load(reply), "decision": reply.headers.get("x-gateway-decision")}

@@ -84,7 +84,7 @@ def recorded(environment: dict[str, str], table: str) -> list[dict[str, object]]
     data, wal = environment["GATEWAY_DATA"], Path(environment["GATEWAY_WAL"])
     with Records.open(data, wal, SystemClock(), background=False) as records:
         records.flush()
-        found: list[dict[str, object]] = to_rows(records.scan(table))  # type: ignore[arg-type]
+        found: list[dict[str, object]] = to_rows(records.scan(table))  # type: ignore[arg-type] # a table's name
     return found
 
 

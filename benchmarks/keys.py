@@ -94,10 +94,10 @@ def main() -> None:
         caller = identity.caller(ROUTE, "POST", by_key)
         works: tuple[Callable[[], object], ...] = (
             lambda: keys.find(known),  # noqa: B023 - called here
-            lambda: keys.find(unknown),  # noqa: B023
-            lambda: identity.caller(ROUTE, "POST", by_key),  # noqa: B023
-            lambda: identity.caller(ROUTE, "POST", by_admin),  # noqa: B023
-            lambda: allow(ROUTE, caller),  # noqa: B023
+            lambda: keys.find(unknown),  # noqa: B023 - called here
+            lambda: identity.caller(ROUTE, "POST", by_key),  # noqa: B023 - called here
+            lambda: identity.caller(ROUTE, "POST", by_admin),  # noqa: B023 - called here
+            lambda: allow(ROUTE, caller),  # noqa: B023 - called here
         )
         figures = " ".join(f"{best(work, calls):6.2f}" for work in works)
         more = min(_one_more(keys, count + number) for number in range(RUNS))

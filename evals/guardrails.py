@@ -167,7 +167,7 @@ def plot(found: Sequence[Measured], marks: Mapping[str, float], path: Path) -> N
     import matplotlib as mpl  # noqa: PLC0415 - only who plots has it
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - only who plots has it
 
     figure, axes = plt.subplots(figsize=(6, 4.5), dpi=120)
     for check, mark in marks.items():

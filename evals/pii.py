@@ -1,6 +1,6 @@
 """How well personal data is found: precision and recall of the ``pii`` check, a line a type.
 
-    python evals/pii.py DATA_DIR [--show]
+    python -m evals.pii DATA_DIR [--show]
 
 DATA_DIR holds a file that its authors publish:
 

@@ -5,6 +5,9 @@ nothing of them. Everything is drawn from a seed when it runs, so that no key st
 
     for vector in positives(seed=1, each=20): ...
     for vector in negatives(seed=1, each=40): ...
+
+It is one file of over 400 lines, most of them tables, so that who doubts a figure has one script to
+read, which shares nothing with what it measures.
 """
 
 from __future__ import annotations

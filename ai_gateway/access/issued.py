@@ -114,9 +114,7 @@ class IssuedKeys:
                 if rows:
                     self._take(rows)
             except OSError as error:
-                if self.fault is None:
-                    log.error("issued keys cannot be read: %s", error.strerror)  # noqa: TRY400 - foreseen: no trace
-                self.fault = error.strerror or type(error).__name__
+                self._away(error.strerror or type(error).__name__)
                 return
             except Exception as error:  # whatever it is, the thread that looks must live on
                 if self.fault is None:
@@ -124,6 +122,12 @@ class IssuedKeys:
                 self.fault = type(error).__name__
                 return
             self._seen, self._read_at, self.fault = seen, self._clock.monotonic(), None
+
+    def _away(self, why: str) -> None:
+        """The store is: told once, and without a trace, since that is foreseen."""
+        if self.fault is None:
+            log.error("issued keys cannot be read: %s", why)
+        self.fault = why
 
     def _take(self, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._swapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.clock import Clock
@@ -66,10 +66,10 @@ class Embedding:
         )
 
 
-def _numbers(body: object) -> Sequence[float]:
+def _numbers(body: Any) -> Sequence[float]:
     """The one vector of an answer; () for what is none."""
     try:
-        (item,) = body["data"]  # type: ignore[index] # whatever is no such mapping is caught
+        (item,) = body["data"]
         vector = item["embedding"]
         right = isinstance(vector, list) and len(vector) <= _MOST
         return tuple(map(float, vector)) if right else ()

@@ -283,7 +283,7 @@ class Guardrails:
                 if stage in compiled.check.stages:
                     try:
                         compiled.note(stage, weigh(scene, stage), "", found)
-                    except Exception as error:  # noqa: BLE001 - as above
+                    except Exception as error:  # noqa: BLE001 - it must not let pass
                         _failed(compiled, stage, error, found)
 
 

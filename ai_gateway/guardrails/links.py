@@ -182,6 +182,9 @@ def _ascii(label: str) -> str:
     return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
 
 
+_PARTS = 4  # of an IPv4 address
+
+
 def _ipv4(parts: list[str]) -> str:
     """An IPv4 address in any of the forms that readers take: 127.1, 0x7f000001, 0177.0.0.1."""
     try:
@@ -189,7 +192,7 @@ def _ipv4(parts: list[str]) -> str:
         *bytes_, last = numbers
         value = last + sum(byte << (24 - 8 * at) for at, byte in enumerate(bytes_))
         fits = last < 1 << 8 * (5 - len(numbers)) and all(byte < 1 << 8 for byte in bytes_)
-        return str(ipaddress.IPv4Address(value)) if fits and len(numbers) <= 4 else ""  # noqa: PLR2004
+        return str(ipaddress.IPv4Address(value)) if fits and len(numbers) <= _PARTS else ""
     except ValueError:
         return ""
 

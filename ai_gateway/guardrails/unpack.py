@@ -12,6 +12,7 @@ import codecs
 import html
 import re
 import string
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -28,7 +29,7 @@ _EVIDENCE = 2
 _SHORTEST = 3
 
 _TEXT = (9, 10, 13, *range(32, 127))
-_NO_CONTROLS = bytes(byte for byte in range(256) if byte >= 32 or byte in _TEXT)  # noqa: PLR2004
+_NO_CONTROLS = bytes(byte for byte in range(256) if byte >= ord(" ") or byte in _TEXT)
 #: What escapes begin with, and nothing else that is encoded has.
 _MARKS = (b"%", b"&", b"\\")
 _SEPARATORS = b" \t\r\n,:;-"
@@ -167,7 +168,7 @@ def _character(escaped: re.Match[str]) -> str:
     if escaped[1]:
         return bytes.fromhex(escaped[1].replace("\\x", "")).decode(errors="replace")
     code = int(escaped[2] or escaped[3] or escaped[4], 16)
-    return chr(code) if code < 0x110000 else _NO_CHARACTER  # noqa: PLR2004
+    return chr(code) if code <= sys.maxunicode else _NO_CHARACTER
 
 
 def _base64(run: bytes) -> str:

@@ -40,7 +40,7 @@ class Config(uvicorn.Config):
             server_header=False,
             backlog=options.backlog,
             timeout_keep_alive=options.keep_alive_seconds,
-            timeout_graceful_shutdown=options.grace_seconds,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=options.grace_seconds,  # type: ignore[arg-type] # it takes fractions
         )
         self.bridge = bridge
         self.options = options
@@ -68,7 +68,7 @@ class Protocol(HttpToolsProtocol):
 
     # The transport's calls
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own type
         """Start the clock for the first request's head."""
         super().connection_made(transport)
         self._arm()
@@ -136,7 +136,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = False
         self._pending = 0
         self._disarm()
-        self._arrival = self.scope["gateway.arrival"] = Arrival()  # type: ignore[typeddict-unknown-key]
+        self._arrival = self.scope["gateway.arrival"] = Arrival()  # type: ignore[typeddict-unknown-key] # ours
         super().on_headers_complete()
         self._cycles.append(self.cycle)
 
@@ -221,4 +221,4 @@ class Protocol(HttpToolsProtocol):
 
 
 def _arrival(cycle: RequestResponseCycle) -> Arrival:
-    return cast("dict[str, Any]", cycle.scope)["gateway.arrival"]  # type: ignore[no-any-return]
+    return cast("dict[str, Any]", cycle.scope)["gateway.arrival"]  # type: ignore[no-any-return] # set above

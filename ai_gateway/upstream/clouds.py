@@ -73,7 +73,7 @@ class Minted:
             return _Held(*self._mint())
         except Exception as error:  # noqa: BLE001 - of either library's many kinds
             # Its kind alone: the text could hold what a token endpoint said.
-            log.error("no %s credentials: %s", self._cloud, type(error).__name__)  # noqa: TRY400
+            log.error("no %s credentials: %s", self._cloud, type(error).__name__)  # noqa: TRY400 - a trace may hold the credentials
             message = f"The gateway's own {self._cloud} credentials for this model cannot be had."
             raise UpstreamDenied(message) from None
 

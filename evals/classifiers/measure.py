@@ -1,6 +1,6 @@
 """How well the classifiers of guardrails do on text they have not learned from, and their CPU time.
 
-    python evals/classifiers/measure.py DATA_DIR [PART ...]
+    python -m evals.classifiers.measure DATA_DIR [PART ...]
 
 PARTs are in-domain, injection, ordinary, made, harm, roc and cpu; each takes a few minutes at most,
 all of them are run where none is named. roc draws the curves to docs/images/guardrails-roc.png.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +22,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from ai_gateway.guardrails.classifier import model
+from ai_gateway.guardrails.normalise import Normalised
+from ai_gateway.guardrails.vocabulary import Vocabulary
+from evals.classifiers import learning, train
+from evals.classifiers.learning import Flags, Floats, Windows
+from evals.scoring import Curve
 
-from ai_gateway.guardrails.classifier import model  # noqa: E402 - a program's own path
-from ai_gateway.guardrails.normalise import Normalised  # noqa: E402 - as above
-from ai_gateway.guardrails.vocabulary import Vocabulary  # noqa: E402 - as above
-from evals.classifiers import learning, train  # noqa: E402 - as above
-from evals.classifiers.learning import Flags, Floats, Windows  # noqa: E402 - as above
-from evals.scoring import Curve  # noqa: E402 - as above
+ROOT = Path(__file__).parents[2]
 
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
 SHARED_WORDS = 8

@@ -1,6 +1,6 @@
 """Trains the classifiers of guardrails and writes them beside their code.
 
-    python evals/classifiers/train.py DATA_DIR [--date YYYY-MM-DD]
+    python -m evals.classifiers.train DATA_DIR [--date YYYY-MM-DD]
 
 DATA_DIR holds the files of ``sources.FILES``, which say where each is published. The same files
 and the same seed make the same weights.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from ai_gateway.guardrails.classifier.model import Classifier
+from evals.classifiers import generated, learning, sources
+from evals.classifiers.sources import Row
 
-from ai_gateway.guardrails.classifier.model import Classifier  # noqa: E402 - a program's own path
-from evals.classifiers import generated, learning, sources  # noqa: E402 - as above
-from evals.classifiers.sources import Row  # noqa: E402 - as above
+ROOT = Path(__file__).parents[2]
 
 SEED = 1
 TARGET = ROOT / "ai_gateway" / "guardrails" / "classifier"

@@ -42,7 +42,7 @@ def test_the_package_is_typed_and_has_no_other_name() -> None:
     assert (ROOT / "ai_gateway" / "py.typed").exists()
     assert client.AI_Gateway is AI_Gateway
     with pytest.raises(ImportError, match="AI_Gatewey"):
-        from ai_gateway import AI_Gatewey  # noqa: F401, PLC0415
+        from ai_gateway import AI_Gatewey  # noqa: F401, PLC0415 - it is not there
 
 
 def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:

@@ -194,7 +194,7 @@ def test_a_long_report_is_cut(bundle) -> None:
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told(bundle) -> None:  # pragma: no cover - as above
+def test_a_folder_that_cannot_be_written_is_told(bundle) -> None:  # pragma: no cover - CI is root
     """Not a failure of the gateway's."""
     Path(bundle).chmod(0o500)
     with pytest.raises(Conflict, match="cannot be written"):

@@ -135,7 +135,7 @@ def test_what_is_encoded_is_matched_too() -> None:
 
 
 @given(st.text(st.characters()), st.booleans())
-def test_any_text_is_matched(text: str, folded: bool) -> None:  # noqa: FBT001
+def test_any_text_is_matched(text: str, folded: bool) -> None:  # noqa: FBT001 - hypothesis hands it in
     """No text crashes; places are in order, and none is empty."""
     check = parameters(pattern(r"\w+|\pS"), folded=folded)
     places = [(finding.start, finding.end) for finding in findings(check, text)]

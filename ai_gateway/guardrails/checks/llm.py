@@ -39,7 +39,7 @@ def build(parameters: Parameters) -> Matcher:
     """A matcher that asks once for all texts of a stage, with the request beside an answer."""
     asker = Asker(parameters)
     # Told here and not at the first request, where it was not prepared.
-    parameters.template  # noqa: B018
+    parameters.template  # noqa: B018 - it raises, here and not at the first request
 
     def read(reply: Mapping[str, Any]) -> Verdict:
         return ((parameters.prompt, score(reply)),)

@@ -39,7 +39,7 @@ class Parameters(Check):
 
 def build(parameters: Parameters) -> Matcher:
     """A matcher that yields what is found, by its place; findings do not overlap."""
-    from ai_gateway.guardrails.pii.catalogue import recognisers  # noqa: PLC0415 - as above
+    from ai_gateway.guardrails.pii.catalogue import recognisers  # noqa: PLC0415 - only where it is used
 
     recognising, words = recognisers(parameters.types, parameters.region)
 

@@ -99,7 +99,8 @@ def _memorised(text: Normalised) -> Sequence[Hashed]:
     memo = text.memo
     if "classifier" not in memo:
         memo["classifier"] = features(text.words)
-    return memo["classifier"]  # type: ignore[no-any-return]
+    found: Sequence[Hashed] = memo["classifier"]
+    return found
 
 
 @cache

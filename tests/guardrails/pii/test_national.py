@@ -198,7 +198,7 @@ def test_words_within_identifiers_count() -> None:
         ("uk_nhs", "943 476 5919", False),
     ],
 )
-def test_known_numbers(kind: str, text: str, is_one: bool) -> None:  # noqa: FBT001
+def test_known_numbers(kind: str, text: str, is_one: bool) -> None:  # noqa: FBT001 - a column of the table
     """Published examples, and what their rules forbid."""
     assert bool(found(text, kind)) is is_one
 

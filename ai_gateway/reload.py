@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from ai_gateway.manifest.load import MANIFEST, Bundle, load
 from ai_gateway.manifest.problem import Problem
 from ai_gateway.service import Service
+from ai_gateway.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +36,22 @@ class Reloader:
         self._guarded = bool(bundle.policies.names)
         self._apply = apply
         self._workers = workers
-        self._every = every
         self._seen = self._forced = bundle.fingerprint
         self._place = service.control.follow(bundle)
         self._lock = Lock()
-        self._stop = Event()
-        self._thread = Thread(target=self._follow, name="reload", daemon=True)
+        self._watch = Watch("reload", every, self._look)
         service.control.host = self
 
     def start(self) -> Reloader:
         """Follow the files, from what they are by now; raises StoreUnavailable, see Place."""
         self._place.start()
         self._look()
-        self._thread.start()
+        self._watch.start()
         return self
 
     def stop(self) -> None:
         """Follow them no longer."""
-        self._stop.set()
-        self._thread.join()
+        self._watch.stop()
 
     def reload(self) -> bool:
         """Load the bundle as it is on disk now; False when it does not check."""
@@ -117,10 +115,6 @@ class Reloader:
             name = type(error).__name__
             return [Problem(MANIFEST, None, "", name, "a bundle that can be put in force")]
         return problems
-
-    def _follow(self) -> None:
-        while not self._stop.wait(self._every):
-            self._look()
 
     def _look(self) -> None:
         if self._place.seen() != self._seen:

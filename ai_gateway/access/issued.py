@@ -12,7 +12,7 @@ import hmac
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any, Final
 
 from ai_gateway.access.keys import Key, folded
@@ -20,6 +20,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.contract import ANONYMOUS, Caller
 from ai_gateway.errors import StoreAway
 from ai_gateway.records import Records
+from ai_gateway.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +51,13 @@ class IssuedKeys:
     def __init__(self, records: Records, clock: Clock, every: float = 1.0) -> None:
         self._records = records
         self._clock = clock
-        self._every = every
         self._keys: Mapping[str, Key] = {}
         self._families: Mapping[str, int] = {}
         self._index: Mapping[bytes, _Entry] = {}
         self._seen: frozenset[str] = frozenset()
         self._swapping = Lock()
         self._reading = Lock()
-        self._stop = Event()
-        self._thread: Thread | None = None
+        self._watch = Watch("keys", every, self.refresh)
         #: Of the monotonic clock; None until the store was read once.
         self._read_at: float | None = None
         #: Why the store could not be read when it was last looked at.
@@ -138,19 +137,12 @@ class IssuedKeys:
     def start(self) -> IssuedKeys:
         """Look now, and keep looking."""
         self.refresh()
-        self._thread = Thread(target=self._follow, name="keys", daemon=True)
-        self._thread.start()
+        self._watch.start()
         return self
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._stop.wait(self._every):
-            self.refresh()
+        self._watch.stop()
 
     def status(self) -> dict[str, float]:
         """How many keys are known and not revoked, and how old that knowledge is in seconds."""

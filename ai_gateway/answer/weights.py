@@ -10,10 +10,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from threading import Event, Thread
 from typing import Any
 
 from ai_gateway.records import Records, StoreUnavailable, to_rows
+from ai_gateway.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,8 @@ class Weights:
 
     def __init__(self, records: Records, every: float = 1.0) -> None:
         self._records = records
-        self._every = every
         self._token = ""
-        self._stop = Event()
-        self._thread: Thread | None = None
+        self._watch = Watch("weights", every, self.refresh)
         self.current = Publication()
 
     def refresh(self) -> None:
@@ -70,19 +68,12 @@ class Weights:
     def start(self) -> Weights:
         """Look now, and keep looking."""
         self.refresh()
-        self._thread = Thread(target=self._follow, name="weights", daemon=True)
-        self._thread.start()
+        self._watch.start()
         return self
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._stop.wait(self._every):
-            self.refresh()
+        self._watch.stop()
 
 
 def publication(rows: Iterable[Mapping[str, Any]]) -> Publication:

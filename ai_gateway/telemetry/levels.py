@@ -13,10 +13,10 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
 from typing import Final, Literal, get_args
 
 from ai_gateway.settings import Settings
+from ai_gateway.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,10 @@ class Levels:
     path: Path
     declared: str
     every: float = 1.0
-    _stop: Event = field(default_factory=Event)
-    _thread: Thread | None = None
+    _watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watch = Watch("log-level", self.every, self.refresh)
 
     @classmethod
     def of(cls, settings: Settings) -> Levels:
@@ -71,19 +73,12 @@ class Levels:
 
     def start(self) -> Levels:
         """Keep looking."""
-        self._thread = Thread(target=self._follow, name="log-level", daemon=True)
-        self._thread.start()
+        self._watch.start()
         return self
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._stop.wait(self.every):
-            self.refresh()
+        self._watch.stop()
 
     def _changed(self) -> str | None:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import Scene
@@ -66,6 +66,17 @@ class Check(Closed):
         What is wrong comes back as pairs: a key of the check, and what would be right there.
         """
         return ()
+
+
+class AnswerCheck(Check):
+    """A check that only an answer can be held to."""
+
+    @field_validator("stages")
+    @classmethod
+    def _of_answers(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        if stages != ("output",):
+            raise ValueError("stages: [output]")
+        return stages
 
 
 @dataclass(frozen=True, slots=True)

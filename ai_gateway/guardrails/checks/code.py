@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
+from ai_gateway.guardrails.check import AnswerCheck, Finding, Matcher
 from ai_gateway.guardrails.code import MANY, Block, blocks, named, unfenced
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import Scene
@@ -16,7 +16,7 @@ Language = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(nam
 Languages = Annotated[tuple[Language, ...], Field(max_length=100)]
 
 
-class Parameters(Check):
+class Parameters(AnswerCheck):
     """A finding's rule is the language; it leaves `[CODE]`."""
 
     type: Literal["code"]
@@ -28,13 +28,6 @@ class Parameters(Check):
         if (self.allowed is None) == (self.denied is None):
             raise ValueError("allowed or denied, and not both")
         return self
-
-    @field_validator("stages")
-    @classmethod
-    def _of_answers(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        if stages != ("output",):
-            raise ValueError("stages: [output]")
-        return stages
 
 
 def build(parameters: Parameters) -> Matcher:

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from ai_gateway import strictjson
 from ai_gateway.errors import InvalidJSON, TooDeep
-from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
+from ai_gateway.guardrails.check import AnswerCheck, Finding, Matcher, Stage
 from ai_gateway.guardrails.scene import Scene
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,7 +21,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PATTERN = 1 << 20
 
 
-class Parameters(Check):
+class Parameters(AnswerCheck):
     """A finding's rule is `not-json`, `too-long`, or where in the schema the broken keyword is."""
 
     places: ClassVar[bool] = False
@@ -41,13 +41,6 @@ class Parameters(Check):
             raise ValueError(f"a schema without $schema, or of {_DRAFT}")
         _validator(shape)
         return shape
-
-    @field_validator("stages")
-    @classmethod
-    def _of_answers(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        if stages != ("output",):
-            raise ValueError("stages: [output]")
-        return stages
 
 
 def build(parameters: Parameters) -> Matcher:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
+from ai_gateway.guardrails.check import AnswerCheck, Finding, Matcher
 from ai_gateway.guardrails.leak import Canaries, shared, squashed
 from ai_gateway.guardrails.normalise import Normalised, words_of
 from ai_gateway.guardrails.scene import Scene
@@ -28,7 +28,7 @@ def _told_apart(canary: str) -> str:
 Words = Annotated[str, Field(max_length=200), AfterValidator(_told_apart)]
 
 
-class Parameters(Check):
+class Parameters(AnswerCheck):
     """A finding's rule is `canary` or `overlap`; it leaves `[SYSTEM_PROMPT]`."""
 
     type: Literal["prompt_leak"]
@@ -45,13 +45,6 @@ class Parameters(Check):
         if not (self.overlap or self.canaries):
             raise ValueError("canaries where overlap is false")
         return self
-
-    @field_validator("stages")
-    @classmethod
-    def _of_answers(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        if stages != ("output",):
-            raise ValueError("stages: [output]")
-        return stages
 
 
 def build(parameters: Parameters) -> Matcher:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
+from ai_gateway.guardrails.check import AnswerCheck, Finding, Matcher
 from ai_gateway.guardrails.lexicon import Lexicon, Phrase
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import Scene
@@ -50,7 +50,7 @@ _LATE = 0.5
 _REACH = 4
 
 
-class Parameters(Check):
+class Parameters(AnswerCheck):
     """A finding's rule is `declined` or, for words that a refusal may have, `hint`."""
 
     # A placeholder in place of "I can't help" helps nobody.
@@ -63,13 +63,6 @@ class Parameters(Check):
     phrases: Annotated[tuple[Phrase, ...], Field(max_length=1_000)] = Field(
         (), description="More phrases that say so, in other languages for instance."
     )
-
-    @field_validator("stages")
-    @classmethod
-    def _of_answers(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        if stages != ("output",):
-            raise ValueError("stages: [output]")
-        return stages
 
 
 def build(parameters: Parameters) -> Matcher:

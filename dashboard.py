@@ -35,7 +35,7 @@ REFRESH_SECONDS = 5.0
 CACHE_BYTES = 256_000_000
 #: Pixels of a column; the others share what is left.
 WIDTHS = {
-    "Time (UTC)": 155,
+    "Time (UTC)": 175,
     "Model": 150,
     "Why": 300,
     "Status": 75,
@@ -48,6 +48,7 @@ WIDTHS = {
     "Labelled": 95,
     "False alarms": 115,
     "Precision": 95,
+    "95 % interval": 130,
     "Missed": 85,
     "Recall at most": 130,
 }

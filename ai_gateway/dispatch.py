@@ -70,9 +70,7 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
     _count(event, response, snapshot)
     response = _watched(request, response, snapshot)
     limits = snapshot.gateway.gate.headers(event, snapshot.context.clock.now())
-    if limits:
-        response = replace(response, headers={**response.headers, **limits})
-    return _signed(response, event.request_id, event.route.errors)
+    return _signed(response, event.request_id, event.route.errors, limits)
 
 
 def _begin(event: Event, snapshot: Snapshot) -> Request:
@@ -87,11 +85,11 @@ def _begin(event: Event, snapshot: Snapshot) -> Request:
 
 def _watched(request: Request, response: Response, snapshot: Snapshot) -> Response:
     """``response``, whose request is over now, or with its stream."""
+    if isinstance(response.body, bytes):
+        _over(request, response.status, snapshot)
+        return response
     over = partial(_over, request, response.status, snapshot)
-    if not isinstance(response.body, bytes):
-        return replace(response, body=Watched(response.body, over))
-    over()
-    return response
+    return replace(response, body=Watched(response.body, over))
 
 
 def _over(request: Request, status: int, snapshot: Snapshot) -> None:
@@ -156,11 +154,12 @@ def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Sn
         seconds=0.0,
         caller=ANONYMOUS,
     )
-    return _signed(response, request_id, shape)
+    return _signed(response, request_id, shape, {})
 
 
-def _signed(response: Response, request_id: str, shape: str) -> Response:
-    return replace(response, headers={**response.headers, **dict(ids(request_id, shape))})
+def _signed(response: Response, request_id: str, shape: str, limits: Mapping[str, str]) -> Response:
+    headers = {**response.headers, **limits, **dict(ids(request_id, shape))}
+    return replace(response, headers=headers)
 
 
 def _limit(event: Event, snapshot: Snapshot) -> None:

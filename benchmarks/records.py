@@ -2,8 +2,8 @@
 
 Makes synthetic records (English-like inputs of about 200 characters, outputs of about 800) over
 seven days in a temporary folder, and prints what appending, moving, a judge's search, the
-dashboard's queries and compaction take. ``--kills N`` kills a writer N times and looks for what
-it had acknowledged.
+dashboard's queries, that of service levels and compaction take. ``--kills N`` kills a writer N
+times and looks for what it had acknowledged.
 """
 
 from __future__ import annotations
@@ -186,13 +186,16 @@ def scattered(folder: str) -> str:
 
 
 def querying(folder: str) -> str:
-    """The dashboard's queries, each asked for the first time and again."""
+    """The dashboard's queries and that of service levels, each for the first time and again."""
     # A gateway imports neither; the dashboard has both, and pandas with them, from its start.
     import pyarrow.acero  # noqa: F401, PLC0415 - its loading is no part of a query
 
-    from ai_gateway.records import queries  # noqa: PLC0415 - in the process that is measured
+    from ai_gateway.compliance import sla  # noqa: PLC0415 - in the process that is measured
+    from ai_gateway.records import queries  # noqa: PLC0415 - the same
+    from ai_gateway.records.objectives import counts  # noqa: PLC0415 - the same
 
     since = time.time() - 7 * DAY
+    limits, windows = {"inference": 2000.0}, [*sla.WINDOWS.values(), 7.0 * DAY]
     asked: dict[str, Callable[[Records], Any]] = {
         "totals": lambda records: queries.totals(records, since),
         "models_summary": lambda records: queries.models_summary(records, since),
@@ -200,6 +203,7 @@ def querying(folder: str) -> str:
         "recent_decisions": lambda records: queries.recent_decisions(records, 50),
         "refusals": lambda records: queries.refusals(records, 50),
         "refusals_by_rule": lambda records: queries.refusals_by_rule(records, since),
+        "service levels": lambda records: counts(records, limits, windows, time.time()),
     }
     lines = []
     with _open(folder, cache_bytes=400_000_000) as records:

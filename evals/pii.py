@@ -31,6 +31,7 @@ from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.pii.types import TYPES
 from ai_gateway.guardrails.scene import NOTHING, Scene
 from ai_gateway.guardrails.vocabulary import Vocabulary
+from evals.scoring import Share
 
 #: A label of the file → our type.
 TYPE_OF = {
@@ -44,7 +45,6 @@ TYPE_OF = {
 }
 #: With a checksum or a grammar of their own.
 STRUCTURED = ("card", "email", "iban", "ip", "us_ssn")
-QUANTILE = 1.959964
 PROSE = (
     "The museum opens its new wing in April, and the director says that it took nine years, two "
     "architects and a good deal of patience. Visitors enter through the old courtyard, and a roof "
@@ -69,16 +69,6 @@ class Score:
         """Count the other one's as well."""
         for name in ("labels", "found", "exact", "findings", "right"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    if not whole:
-        return 0.0, 1.0
-    share, square = part / whole, QUANTILE**2
-    middle = share + square / (2 * whole)
-    spread = QUANTILE * math.sqrt(share * (1 - share) / whole + square / (4 * whole**2))
-    return (middle - spread) / (1 + square / whole), (middle + spread) / (1 + square / whole)
 
 
 def overlap(finding: Finding, label: dict[str, Any]) -> bool:
@@ -156,18 +146,12 @@ def cost(find: Find) -> None:
         print(f"{name:40}{best * 1e3:10.4f}{len(found):10}")
 
 
-def share(part: int, whole: int) -> str:
-    """A share with its interval, in percent."""
-    low, high = wilson(part, whole)
-    return f"{part / whole:7.1%} [{low:.1%}, {high:.1%}]" if whole else "      -"
-
-
 def line(name: str, score: Score) -> None:
     """Print one row of the table."""
     both = score.findings + score.labels
     f1 = (score.right + score.found) / both if both else 0.0
-    precision, recall = share(score.right, score.findings), share(score.found, score.labels)
-    print(f"{name:20}{score.labels:7}{score.exact:7}  {precision:26}{recall:26}{f1:7.3f}")
+    precision, recall = Share(score.right, score.findings), Share(score.found, score.labels)
+    print(f"{name:20}{score.labels:7}{score.exact:7}  {precision!s:26}{recall!s:26}{f1:7.3f}")
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ai_gateway.judge.weights import interval
+
 _Z = 1.959964
 
 
@@ -32,13 +34,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's; (0, 1) of nothing."""
-        n = self.total
-        if not n:
-            return 0.0, 1.0
-        centre = self.value + _Z**2 / (2 * n)
-        spread = _Z * math.sqrt(self.value * (1 - self.value) / n + _Z**2 / (4 * n**2))
-        scale = 1 + _Z**2 / n
-        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+        return interval(self.value, self.total) if self.total else (0.0, 1.0)
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
-from math import sqrt
 from statistics import median
 
 from ai_gateway.guardrails.check import Finding
@@ -21,6 +20,7 @@ from ai_gateway.guardrails.checks import secrets
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import NOTHING
 from ai_gateway.guardrails.vocabulary import Vocabulary
+from evals.scoring import Share
 from evals.secret_vectors import Vector, negatives, positives
 
 NO_WORDS = Vocabulary(())
@@ -49,24 +49,14 @@ def is_right(vector: Vector, findings: Sequence[Finding]) -> bool:
     return wanted in [(one.rule, one.start, one.end) for one in findings]
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    z, share = 1.96, hits / count
-    middle = share + z * z / (2 * count)
-    reach = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return max((middle - reach) / scale, 0.0), min((middle + reach) / scale, 1.0)
-
-
 def line(name: str, hits: int, count: int) -> str:
     """A row: how many of how many, the share and its interval."""
-    low, high = wilson(hits, count)
-    return f"{name:26}{hits:7}{count:7}{hits / count:9.1%}   [{low:6.1%}, {high:6.1%}]"
+    return f"{name:26}{hits:7}{count:7}   {Share(hits, count)}"
 
 
 def report(find: Find, vectors: Sequence[Vector], title: str, *, wanted: bool, show: bool) -> None:
     """A row a family and one for all: those that are right, or (not ``wanted``) wrong."""
-    print(f"{title:26}{'hits':>7}{'texts':>7}{'share':>9}   95 %")
+    print(f"{title:26}{'hits':>7}{'texts':>7}   share (95 %)")
     results = [(vector, find(vector.text)) for vector in vectors]
     hit = [(v, findings) for v, findings in results if is_right(v, findings) is wanted]
     for family in dict.fromkeys(vector.family for vector in vectors):

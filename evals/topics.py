@@ -21,16 +21,15 @@ halves by a hash of the row: misses were looked at in the first half, never in t
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ai_gateway.guardrails.engine import Guardrails, load
 from ai_gateway.guardrails.scene import Text
+from evals.classifiers import sources
+from evals.classifiers.sources import Row
 
 POLICIES = Path(__file__).parents[1] / "policies"
 ON_TOPIC = re.compile(
@@ -44,31 +43,29 @@ OFF_TOPIC = re.compile(
     r"\b(prescribed?|disorder|drug test|new drug|legali[sz]ed?)\b", re.IGNORECASE
 )
 Group = tuple[str, list[str]]
-
-
-def csv_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def json_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+#: Sets whose honest rows must all pass, by their sources.
+HONEST = {
+    "mt_bench": "MT-Bench turns",
+    "user_oriented": "Self-Instruct tasks",
+    "coconot": "CoCoNot contrast",
+    "deepset": "deepset, benign",
+    "jackhhao": "jackhhao, benign",
+}
 
 
 def harmful(folder: Path) -> Iterator[Group]:
     """Requests that ask for harm, whatever they are about."""
-    goals = [row["goal"].split(" [/INST]")[0] for row in csv_rows(folder / "advbench_harmful.csv")]
+    rows = list(sources.harmful(folder))
+    goals = of_source(rows, "advbench")
     yield "AdvBench, half tuned on", [goal for goal in goals if not held_out(goal)]
     yield "AdvBench, other half", [goal for goal in goals if held_out(goal)]
-    yield "HarmBench validation", column(folder / "harmbench_val.csv", "Behavior")
-    yield "Do-Not-Answer", column(folder / "do_not_answer_en.csv", "question")
+    yield "HarmBench validation", of_source(rows, "harmbench")
+    yield "Do-Not-Answer", of_source(rows, "do_not_answer")
 
 
-def column(path: Path, name: str) -> list[str]:
-    """One column of a CSV file."""
-    return [row[name] for row in csv_rows(path)]
+def of_source(rows: Iterable[Row], source: str) -> list[str]:
+    """The texts of one source."""
+    return [row.text for row in rows if row.source == source]
 
 
 def is_on_topic(text: str) -> bool:
@@ -83,22 +80,10 @@ def held_out(text: str) -> bool:
 
 def honest(folder: Path) -> Iterator[Group]:
     """Requests that must pass."""
-    questions = json_rows(folder / "mt_bench_questions.jsonl")
-    yield "MT-Bench turns", [turn for row in questions for turn in row["turns"]]
-    yield (
-        "Self-Instruct tasks",
-        [
-            f"{task['instruction']}\n{instance['input']}"
-            for task in json_rows(folder / "user_oriented_instructions.jsonl")
-            for instance in task["instances"]
-        ],
-    )
-    contrast = json_rows(folder / "coconot_contrast_eval.jsonl")
-    yield "CoCoNot contrast", [row["prompt"] for row in contrast]
-    injections = json_rows(folder / "deepset_train.jsonl")
-    yield "deepset, benign", [row["text"] for row in injections if row["label"] == 0]
-    jailbreaks = csv_rows(folder / "jackhhao_train.csv")
-    yield "jackhhao, benign", [row["prompt"] for row in jailbreaks if row["type"] == "benign"]
+    readers = sources.ordinary, sources.deepset, sources.jackhhao
+    rows = [row for reader in readers for row in reader(folder) if not row.label]
+    for source, name in HONEST.items():
+        yield name, of_source(rows, source)
 
 
 def refused(guardrails: Guardrails, text: str) -> list[str]:

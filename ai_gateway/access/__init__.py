@@ -1,1 +1,1 @@
-"""Who calls, and how much each may."""
+"""Who calls, and what each may use."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import pydantic
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -18,7 +18,7 @@ from pydantic import (
 
 from ai_gateway.contract import Event, bad_request
 from ai_gateway.errors import BadRequest, UnsupportedMediaType
-from ai_gateway.manifest.units import Duration, Interval, Name, matching
+from ai_gateway.manifest.units import Duration, Interval, Name, Said, matching
 
 #: As ``ids.new_id`` makes them.
 KEY_ID: Final = "[0-9a-f]{32}"
@@ -30,13 +30,6 @@ _MOST: Final = 1_000
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("a text of printable characters on one line")
-    return text
-
-
-Said = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 KeyId = Annotated[str, BeforeValidator(matching(KEY_ID, "a key's id: 32 hex digits"))]
 NameList = Annotated[tuple[Name, ...], Field(max_length=_MOST)]
 
@@ -94,9 +87,14 @@ def body(event: Event, model: type[Asked], *, optional: bool = False) -> Asked:
 
 def say_json(event: Event) -> None:
     """Raise UnsupportedMediaType unless the request says that it is JSON, as no form can."""
-    kind = event.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if not says_json(event.headers):
         raise UnsupportedMediaType("Send Content-Type: application/json, also without a body.")
+
+
+def says_json(headers: Mapping[str, str]) -> bool:
+    """Whether the Content-Type is that of JSON."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json"
 
 
 def search(event: Event) -> Search:

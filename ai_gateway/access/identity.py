@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ai_gateway.access.allowed import may_call
+from ai_gateway.access.asked import says_json
 from ai_gateway.access.issued import IssuedKeys
 from ai_gateway.access.keys import MARK, digest
 from ai_gateway.access.tokens import Tokens, shaped
@@ -111,7 +112,7 @@ def _refuse_forged_form(method: str, headers: Mapping[str, str]) -> None:
     """The proxy adds the user's name to any request of his browser's, another site's forms too."""
     if (
         method in _SAFE_METHODS
-        or headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+        or says_json(headers)
         or headers.get("sec-fetch-site") == "same-origin"
         # No form can set a Bearer; Basic and Negotiate the browser adds to any site's by itself.
         or headers.get("authorization", "").lower().startswith("bearer ")

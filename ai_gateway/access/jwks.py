@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from threading import Condition, Event, Lock, Thread
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from ai_gateway.errors import GatewayError, IssuerUnavailable
 from ai_gateway.metrics import Metrics
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.upstream import Cancel, ProxyRequest, Upstreams
+from ai_gateway.watch import Watch
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -250,13 +251,11 @@ class KeyRing:
     ) -> None:
         self._clock = clock
         self._metrics = metrics
-        self._every = every
         self._fetcher = Fetcher(clock, environment)
         self._aside = Aside()
         self._lock = Lock()
         self._keys: dict[Source, Keys] = {}
-        self._stop = Event()
-        self._thread: Thread | None = None
+        self._watch = Watch("issuers", every, self.look)
 
     def of(self, issuer: Issuer) -> Keys:
         """The keys of ``issuer``, those that are known by now among them."""
@@ -283,19 +282,12 @@ class KeyRing:
 
     def start(self) -> KeyRing:
         """Fetch now and from now on."""
-        self._thread = Thread(target=self._follow, name="keys", daemon=True)
-        self._thread.start()
+        self.look()
+        self._watch.start()
         return self
 
     def close(self) -> None:
         """Stop following, end what is under way, and close every connection."""
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
+        self._watch.stop()
         self._aside.close()
         self._fetcher.close()
-
-    def _follow(self) -> None:
-        self.look()
-        while not self._stop.wait(self._every):
-            self.look()

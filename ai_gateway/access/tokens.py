@@ -35,9 +35,9 @@ _DEPTH = 16  # levels of a token's JSON
 _TEXT = 200  # characters of a text that a claim holds
 _SUBJECT = 255  # the same of `sub` (OpenID Connect Core, 2)
 _EVERYTHING = "*"  # to issued keys this is all names, which no token may say it has
-#: What a token may call itself; others are made for other ends, such as a logout (RFC 8725, 3.11).
 #: Between the three parts of a token (RFC 7515, 7.1).
 _DOTS: Final = 2
+#: What a token may call itself; others are made for other ends, such as a logout (RFC 8725, 3.11).
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 
 #: Why a token was refused: for the operator's count, never for its sender.

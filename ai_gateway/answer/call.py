@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -11,6 +11,7 @@ from ai_gateway.contract import Event
 from ai_gateway.errors import BadRequest
 from ai_gateway.formats import File, Format
 from ai_gateway.formats.chat import CHAT
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.translate.table import Spoken, spoken
 
 #: What a caller sends as ``model`` who leaves the choice to the routing.
@@ -37,6 +38,14 @@ class Call:
     routed: bool = False
     #: What ``spoken`` worked out, by dialect; a changed copy of the call begins without.
     _spoken: dict[str, Spoken] = field(init=False, default_factory=dict, repr=False, compare=False)
+    #: The same of ``texts``.
+    _texts: list[Text] = field(init=False, default_factory=list, repr=False, compare=False)
+
+    def texts(self) -> Sequence[Text]:
+        """Every text of the request, as its format reads them, taken out of the body once."""
+        if not self._texts:
+            self._texts.extend(self.format.texts(self.body))
+        return self._texts
 
     def spoken(self, dialect: str) -> Spoken:
         """The call as a model of ``dialect`` takes it, worked out once; raises BadRequest."""

@@ -35,7 +35,7 @@ class Guard:
         """
         names = call.event.route.guardrails
         if not self.policies.names or names == ():
-            decision.input = _joined(call.format.texts(call.body))
+            decision.input = _joined(call.texts())
             return call
         around = self._around(call)
         found = self.policies.inspect(around.texts, names, around, weigh=False)
@@ -45,7 +45,7 @@ class Guard:
         if found.redactions:
             call, clean = self._redacted(call, found, decision)
             around = self._around(call)
-        decision.input = _joined(call.format.texts(call.body)) if clean else None
+        decision.input = _joined(call.texts()) if clean else None
         if self.reads("output", call.event.route):
             decision.scene = around
         self.settle(found, around, decision, clean=clean)
@@ -201,7 +201,7 @@ class Guarding:
 
 def _texts(call: Call) -> list[Text]:
     """Every text of a request that policies read."""
-    return [*call.format.texts(call.body), *call.format.definitions(call.body)]
+    return [*call.texts(), *call.format.definitions(call.body)]
 
 
 def _all(call: Call) -> list[Text]:

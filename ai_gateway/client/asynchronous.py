@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ai_gateway.client import calls, clusters
-from ai_gateway.client.calls import UNSAID, Call, Unsaid
+from ai_gateway.client.calls import UNSAID, Call, Unsaid, Value
 from ai_gateway.client.connection import Connection
 from ai_gateway.client.retrying import Retrying
 from ai_gateway.client.values import Answer, Key, Route, Security
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Value = TypeVar("Value")
 
 
 class AsyncAI_Gateway(Connection):  # noqa: N801 - the name that its users know

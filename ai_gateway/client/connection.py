@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ai_gateway.client import clusters
-from ai_gateway.client.calls import Call
+from ai_gateway.client.calls import Call, Value
 from ai_gateway.client.errors import GatewayError, ServerError, Unreachable, of_status
 from ai_gateway.client.retrying import Retrying
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Value = TypeVar("Value")
 
 
 class Connection:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from ai_gateway.cache.caches import Caches
 from ai_gateway.clock import Clock
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.closed import Closed
+from ai_gateway.manifest.units import Said
 from ai_gateway.records import Records
 from ai_gateway.records.ledger import Asked
 from ai_gateway.records.subject import Subject
@@ -32,22 +33,13 @@ NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("a text of printable characters on one line")
-    return text
-
-
-Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-
-
 class Wanted(Closed):
     """Whose rows are meant: all of a tenant, a key or a rater, or of single requests."""
 
-    tenant: Id | None = None
-    key: Id | None = None
-    request: Annotated[tuple[Id, ...], Field(max_length=MOST)] = ()
-    rater: Id | None = None
+    tenant: Said | None = None
+    key: Said | None = None
+    request: Annotated[tuple[Said, ...], Field(max_length=MOST)] = ()
+    rater: Said | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Wanted:
@@ -107,8 +99,8 @@ class Eraser:
         told: dict[str, Any] = {
             "erasure_id": asked.erasure_id,
             "state": "done" if done else "pending",
+            "caches_forgotten": cached,
         }
-        told |= {"caches_forgotten": cached}
         if outcome and outcome.report:
             told |= shown(outcome.report)
         self.audit.note(event, "erasure.run", asked.erasure_id, after=_kept(told))

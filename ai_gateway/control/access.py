@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ai_gateway.access.asked import say_json
 from ai_gateway.contract import Context, Event
-from ai_gateway.errors import Forbidden, GatewayError, UnsupportedMediaType
+from ai_gateway.errors import Forbidden, GatewayError
 
 #: Has what every other scope has.
 EVERYTHING = "admin"
@@ -39,6 +40,5 @@ def _require(event: Event, scope: str) -> None:
     caller = event.caller
     if not (caller.admin or {scope, EVERYTHING} & (caller.scopes or frozenset())):
         raise Forbidden(f"This takes an administrator, or a key with the scope {scope!r}.")
-    kind = event.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if event.method != "GET" and kind != "application/json":
-        raise UnsupportedMediaType("Send Content-Type: application/json, also without a body.")
+    if event.method != "GET":
+        say_json(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 
 from ai_gateway.guardrails import policy as policy_files
@@ -26,6 +26,8 @@ _STAGES: tuple[Stage, ...] = ("input", "system", "tool", "output")
 _MOST_VERDICTS = 100
 #: The rule of a check that failed.
 FAILED = "check-failed"
+#: Choices of policies remembered: each route's, and what callers of `/guardrail` name.
+_CHOICES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,33 @@ class _Compiled:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The checks of some policies, and what each request asks of them, worked out once."""
+
+    checks: tuple[_Compiled, ...]
+    redacting: tuple[_Compiled, ...]
+    weighing: tuple[_Compiled, ...]
+    #: The stages whose texts are read, and those into whose texts placeholders are put.
+    read: frozenset[str]
+    redacted: frozenset[str]
+
+    @classmethod
+    def of(cls, checks: tuple[_Compiled, ...]) -> _Chosen:
+        """All of ``checks``."""
+        redacting = tuple(compiled for compiled in checks if compiled.redacts)
+        weighing = tuple(compiled for compiled in checks if compiled.matcher.weigh)
+        return cls(checks, redacting, weighing, _stages_of(checks), _stages_of(redacting))
+
+
+def _stages_of(checks: Iterable[_Compiled]) -> frozenset[str]:
+    return frozenset(stage for compiled in checks for stage in compiled.check.stages)
+
+
 class Guardrails:
     """All policies of a bundle, compiled. Immutable, and safe to share between threads."""
 
-    __slots__ = ("_always", "_by_policy", "_vocabulary", "digest", "names", "policies")
+    __slots__ = ("_always", "_by_policy", "_choice", "_vocabulary", "digest", "names", "policies")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._by_policy = {
@@ -161,14 +186,15 @@ class Guardrails:
         self.names = tuple(self._by_policy)
         #: Of the policies' content: the record's ``policies_hash``.
         self.digest = policy_files.digest(policies)
+        self._choice = lru_cache(maxsize=_CHOICES)(self._chosen)
 
     def guards(self, stage: str, policies: Sequence[str] | None = None) -> bool:
         """Whether any check of ``policies`` (all, if None) reads texts of ``stage``."""
-        return any(stage in compiled.check.stages for compiled in self._checks(policies))
+        return stage in self._of(policies).read
 
     def models(self) -> Iterator[tuple[str, str, str, bool]]:
         """Each model that a check asks (True) or routes to, behind the policy and the check."""
-        for compiled in self._checks(None):
+        for compiled in self._of(None).checks:
             for model in sorted(compiled.matcher.models):
                 yield compiled.policy, compiled.check.name, model, True
             if compiled.check.route_to:
@@ -176,20 +202,19 @@ class Guardrails:
 
     def redacts(self, stage: str, policies: Sequence[str] | None = None) -> bool:
         """Whether a check that is enforced puts placeholders into texts of ``stage``."""
-        return any(
-            compiled.redacts and stage in compiled.check.stages
-            for compiled in self._checks(policies)
-        )
+        return stage in self._of(policies).redacted
 
     def streaming(self, policies: Sequence[str] | None = None) -> Streaming:
         """How a stream is checked by all of ``policies`` that read answers."""
-        names = {check.policy for check in self._checks(policies) if "output" in check.check.stages}
+        names = {
+            check.policy for check in self._of(policies).checks if "output" in check.check.stages
+        }
         declared = [self.policies[name].stream for name in sorted(names)]
         return reduce(Streaming.stricter, declared) if declared else Streaming()
 
     def redacting(self, policies: Sequence[str] | None = None) -> bool:
         """Whether ``policies`` have a check whose action is ``redact``, in any mode."""
-        return any(compiled.check.action == "redact" for compiled in self._checks(policies))
+        return any(compiled.check.action == "redact" for compiled in self._of(policies).checks)
 
     def places(self, text: str, policies: Sequence[str] | None = None) -> list[Redaction]:
         """What the ``redact`` checks of ``policies`` find in ``text``, of any stage or mode."""
@@ -215,7 +240,7 @@ class Guardrails:
         that look at one text by itself are run, as for a part of an answer.
         """
         found = Inspection()
-        checks = self._checks(policies)
+        checks = self._of(policies).checks
         if not checks:
             return found
         around = Scene(texts) if scene is None else scene
@@ -233,7 +258,7 @@ class Guardrails:
         found: Inspection,
     ) -> None:
         """Add to ``found`` what the checks say that look at all of ``texts`` together."""
-        weighing = [compiled for compiled in self._checks(policies) if compiled.matcher.weigh]
+        weighing = self._of(policies).weighing
         if weighing:
             stages = {text.stage for text in texts}
             if scene.request and "output" not in stages:
@@ -244,13 +269,15 @@ class Guardrails:
         self, texts: Sequence[Text], policies: Sequence[str] | None, found: Inspection
     ) -> None:
         """Add to ``found`` what the checks that redact find in ``texts``, and nothing else."""
-        checks = [compiled for compiled in self._checks(policies) if compiled.redacts]
         for text in texts:
-            self._read(text, checks, NOTHING, found)
+            self._read(text, self._of(policies).redacting, NOTHING, found)
 
-    def _checks(self, policies: Sequence[str] | None) -> list[_Compiled]:
-        names = self.names if policies is None else dict.fromkeys(policies)
-        return [compiled for name in names for compiled in self._by_policy[name]]
+    def _of(self, policies: Sequence[str] | None) -> _Chosen:
+        return self._choice(self.names if policies is None else tuple(policies))
+
+    def _chosen(self, names: tuple[str, ...]) -> _Chosen:
+        once = dict.fromkeys(names)
+        return _Chosen.of(tuple(each for name in once for each in self._by_policy[name]))
 
     def _read(
         self, text: Text, checks: Sequence[_Compiled], scene: Scene, found: Inspection

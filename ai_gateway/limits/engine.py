@@ -117,15 +117,15 @@ class Limits:
 
     def settle(self, reserved: Reserved, used: Sequence[int]) -> None:
         """What the call came to, by entry, takes the place of what was reserved."""
-        self._store.settle(
-            [
-                Held(entry.counter, state, amount, came)
-                for entry, amount, state, came in zip(
-                    reserved.entries, reserved.amounts, reserved.states, used, strict=True
-                )
-                if entry.rule.budget or came != amount
-            ]
-        )
+        held = [
+            Held(entry.counter, state, amount, came)
+            for entry, amount, state, came in zip(
+                reserved.entries, reserved.amounts, reserved.states, used, strict=True
+            )
+            if entry.rule.budget or came != amount
+        ]
+        if held:
+            self._store.settle(held)
 
     def close(self) -> None:
         """Settle what is left."""

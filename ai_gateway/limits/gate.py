@@ -188,7 +188,7 @@ class Gate:
         """The amount of each entry."""
         if all(entry.rule.unit == "requests" for entry in found):
             return [1] * len(found)
-        given = tokens_in(call.format, call.body)
+        given = tokens_in(call.format, call.body, call.texts())
         return [
             1 if entry.rule.unit == "requests" else self._most(call, entry, given)
             for entry in found

@@ -19,6 +19,7 @@ from ai_gateway.cost.estimate import asked, once
 from ai_gateway.cost.prices import Library, Rates, declared
 from ai_gateway.cost.tokens import Tokens
 from ai_gateway.formats import Body, Format
+from ai_gateway.guardrails.scene import Text
 from ai_gateway.limits.plan import BILLION
 
 #: By format: the fields by which a caller limits what is generated. Others generate no text.
@@ -42,12 +43,12 @@ _PICTURES: Final = frozenset(
 _MOST: Final = 2**53 - 1
 
 
-def tokens_in(form: Format, body: Body) -> int:
-    """Tokens of the request."""
+def tokens_in(form: Format, body: Body, texts: Iterable[Text]) -> int:
+    """Tokens of the request, whose ``texts`` the format has found."""
     if form.name in _FREE:
         return 0
     tools = [strictjson.dumps(body[key]).decode() for key in _DEFINED if body.get(key)]
-    given = asked(once(text.text for text in form.texts(body)), tools="".join(tools))
+    given = asked(once(text.text for text in texts), tools="".join(tools))
     said = body.get("messages") or body.get("input") or body.get("prompt")
     return given + (_unread(said) if isinstance(said, list) else 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WINDOWS = {
@@ -98,6 +98,15 @@ def matching(pattern: str, wanted: str) -> Callable[[object], object]:
     return check
 
 
+def printable(text: str) -> str:
+    """``text``, if it can be shown to people, in a terminal too; raises ValueError."""
+    if not text.isprintable():
+        raise ValueError("a text of printable characters on one line")
+    return text
+
+
+#: What people call something or somebody.
+Said = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 Name = Annotated[
     str,

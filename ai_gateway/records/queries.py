@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ai_gateway.records import tables
+from ai_gateway.records import outcome, tables
 
 if TYPE_CHECKING:
     from ai_gateway.records.store import Records
 
 _JUDGE: Final = "judge"
 _SHADOW: Final = "shadow"
-_OWN: Final = [_JUDGE, _SHADOW, "cache"]  # surfaces of calls that no caller made
-_REFUSED: Final = 400
-_SERVER_ERROR: Final = 500
 _NUMBERS: Final = (
     "latency_ms",
     "overhead_ms",
@@ -52,12 +49,12 @@ def totals(
     latency_ms_p95 (of the answered, estimated), input_tokens, output_tokens, cost (sums). A mean,
     a quantile or a sum of nothing is null.
     """
-    found = records.scan("requests", _COUNTED, since, until, [("surface", "not in", _OWN)])
+    found = records.scan("requests", _COUNTED, since, until, [("surface", "not in", outcome.OWN)])
     if model is not None:
         found = found.filter(tables.mask(found, _BY_MODELS))
         found = found.filter(pc.equal(pc.coalesce(found["served"], found["chosen"]), model))
-    answered = found.filter(tables.mask(found, [("status", "<", _REFUSED)]))
-    failed = found.filter(tables.mask(found, [("status", ">=", _SERVER_ERROR)])).num_rows
+    answered = found.filter(tables.mask(found, [("status", "<", outcome.REFUSED)]))
+    failed = found.filter(tables.mask(found, [("status", ">=", outcome.FAILED)])).num_rows
     p50, p95 = pc.tdigest(answered["latency_ms"], q=_QUANTILES).to_pylist()
     return {
         "requests": found.num_rows,
@@ -98,7 +95,7 @@ def models_summary(
         {
             "model": pc.coalesce(found["served"], found["chosen"]),
             "judge": tables.mask(found, [("surface", "==", _JUDGE)]),
-            "error": pc.cast(tables.mask(found, [("status", ">=", _SERVER_ERROR)]), pa.int64()),
+            "error": pc.cast(tables.mask(found, [("status", ">=", outcome.FAILED)]), pa.int64()),
             **{name: found[name] for name in _NUMBERS},
         }
     )
@@ -189,7 +186,10 @@ def recent_decisions(
 
     The score is the newest that any prompt gave; null while there is none.
     """
-    conditions: list[tables.Condition] = [("surface", "not in", _OWN), ("chosen", "!=", None)]
+    conditions: list[tables.Condition] = [
+        ("surface", "not in", outcome.OWN),
+        ("chosen", "!=", None),
+    ]
     if model is not None:
         conditions.append(("served", "==", model))
     found = records.newest("requests", limit, list(_DECISION), since, conditions)
@@ -223,9 +223,9 @@ _REFUSAL: Final = (
 
 
 _REFUSALS: Final[Sequence[tables.Condition]] = (
-    ("status", ">=", _REFUSED),
-    ("status", "<", _SERVER_ERROR),
-    ("surface", "not in", _OWN),
+    ("status", ">=", outcome.REFUSED),
+    ("status", "<", outcome.FAILED),
+    ("surface", "not in", outcome.OWN),
 )
 
 
@@ -277,7 +277,7 @@ def leaks(
 
     streams (how many), characters (of all together) and most (of one); null where there is none.
     """
-    where: list[tables.Condition] = [("surface", "not in", _OWN), ("leaked", "!=", None)]
+    where: list[tables.Condition] = [("surface", "not in", outcome.OWN), ("leaked", "!=", None)]
     left = records.scan("requests", _GUARDED, since, until, where)["leaked"]
     return {
         "streams": len(left),
@@ -296,7 +296,7 @@ def rules_fired(
     it has them. Checks that failed are left out of both.
     """
     columns = ["request_id", *_GUARDED]
-    found = records.scan("requests", columns, since, None, [("surface", "not in", _OWN)])
+    found = records.scan("requests", columns, since, None, [("surface", "not in", outcome.OWN)])
     wanted = pc.is_in(found["request_id"], value_set=pa.array(list(requests), pa.string()))
     about = {
         row["request_id"]: {**row, "verdicts": _findings(row["verdicts"] or [])}

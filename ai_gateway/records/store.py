@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ai_gateway.clock import Clock
     from ai_gateway.records.compaction import Compaction
-    from ai_gateway.records.erasing import Outcome
+    from ai_gateway.records.erasing import Erasing, Outcome
     from ai_gateway.records.keeping import Keep
     from ai_gateway.records.lease import Lease
     from ai_gateway.records.ledger import Asked
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from ai_gateway.records.subject import Subject
     from ai_gateway.records.tables import Condition
     from ai_gateway.records.unjudged import Unjudged
-    from ai_gateway.records.upkeep import Upkeep
 
 #: The share of ``move_every`` after which a move starts, so that it ends in time.
 _EARLY = 0.8
@@ -295,10 +294,12 @@ class Records:
     def prune(self, rules: Mapping[Table, Keep], grace: float = 5.0) -> Pruned | None:
         """Delete what ``rules`` do not keep; None while another prunes, compacts or erases.
 
-        See ``upkeep.Upkeep.prune``.
+        See ``upkeep.prune``.
         """
-        with self._upkeep(grace) as upkeep:
-            return None if upkeep is None else upkeep.prune(rules)
+        from ai_gateway.records import upkeep
+
+        with self._erasing(grace) as erasing:
+            return None if erasing is None else upkeep.prune(erasing, rules)
 
     def erase(self, asked: Asked, grace: float = 5.0) -> Outcome | None:
         """Erase what ``asked`` says; None where another prunes, compacts or erases.
@@ -308,12 +309,12 @@ class Records:
         """
         self.flush()
         self.ledger.ask(asked)
-        with self._upkeep(grace) as upkeep:
-            return None if upkeep is None else upkeep.erase(asked)
+        with self._erasing(grace) as erasing:
+            return None if erasing is None else erasing.run(asked)
 
     @contextmanager
-    def _upkeep(self, grace: float) -> Iterator[Upkeep | None]:
-        from ai_gateway.records.upkeep import Upkeep
+    def _erasing(self, grace: float) -> Iterator[Erasing | None]:
+        from ai_gateway.records.erasing import Erasing
 
         held = self.lease("compact", f"process {os.getpid()}", ttl=600.0)
         if held is None:
@@ -321,7 +322,7 @@ class Records:
             return
         with held:
             aside = SetAside(self._ahead.folder)
-            yield Upkeep(self._reader, self.ledger, aside, self._clock, held, grace)
+            yield Erasing(self._reader, self.ledger, aside, self._clock, held, grace)
 
     def count(self, subject: Subject) -> dict[str, int]:
         """How many stored rows an erasure of ``subject`` would take, by table."""

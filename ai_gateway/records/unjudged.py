@@ -28,10 +28,10 @@ _WORDLESS: Final = (
     *("embeddings", "rerank", "ranking", "infer", "count_tokens"),
     *("images", "image_edits", "image_variations", "speech", "transcriptions", "translations"),
 )
-#: Answers of a model that somebody got: no calls of the gateway's own, no shadows, and nothing that
-#: a target or a cache answered.
 #: What is recorded of a text under these can be judged.
 _LEGIBLE: Final = ("full", "redacted")
+#: Answers of a model that somebody got: no calls of the gateway's own, no shadows, and nothing that
+#: a target or a cache answered.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
     ("surface", "not in", ["judge", "cache", "proxy", "shadow", *_WORDLESS, None]),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse  # type: ignore[import-untyped] # published without types
 from sklearn.linear_model import LogisticRegression
 
-from ai_gateway.guardrails.classifier.features import BITS, features, hashed
+from ai_gateway.guardrails.classifier.features import BITS, CHARACTERS, features, hashed
 from ai_gateway.guardrails.classifier.model import WORD_WEIGHT, Classifier
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.vocabulary import Vocabulary
@@ -66,10 +66,9 @@ def matrix(windows: Sequence[Sequence[str]]) -> sparse.csr_matrix:
     """A row a window: counts of its n-grams over the square root of its words."""
     indices, values, ends = [], [], [0]
     for words in windows:
-        characters, grams, _ = hashed(words)
-        found = np.concatenate([*characters, *grams])
+        found, sizes, _ = hashed(words)
         value = np.ones(found.size, np.float32)
-        value[sum(part.size for part in characters) :] = WORD_WEIGHT
+        value[sum(sizes[: len(CHARACTERS)]) :] = WORD_WEIGHT
         indices.append(found)
         values.append(value / np.sqrt(len(words)))
         ends.append(ends[-1] + found.size)
@@ -172,13 +171,13 @@ def folds(data: Windows) -> NDArray[np.intp]:
     return np.array([hashlib.sha256(key).digest()[0] % 5 for key in keys])
 
 
-def crossed(data: Windows) -> Floats:
-    """The evidence of every row by a classifier that learned from the other four parts."""
+def crossed(data: Windows, known: Flags) -> Floats:
+    """The evidence of the known rows by a classifier of their other four parts; else NaN."""
     part = folds(data)
     found = np.full(len(data.rows), np.nan)
     for fold in range(5):
-        at = part == fold
-        found[at] = apart(data, at)[at]
+        at = known & (part == fold)
+        found[at] = evidence(fit(data, known & ~at), flagged(data, at))
     return found
 
 

@@ -2,12 +2,13 @@
 
     python -m evals.classifiers.measure DATA_DIR [PART ...]
 
-PARTs are in-domain, injection, ordinary, made, harm, roc and cpu; each takes a few minutes at most,
-all of them are run where none is named. roc draws the curves to docs/images/guardrails-roc.png.
+PARTs are in-domain, injection, ordinary, made (attacks from templates), honest (prompts from
+templates), harm, roc and cpu; each but the last takes some minutes, all of them are run where none
+is named. roc draws the curves to docs/images/guardrails-roc.png.
 
 DATA_DIR is that of train.py. Every figure is of a classifier that is trained here without the rows
 it is tested on: without a whole source, or for one figure without half of deepset, texts that share
-eight words in a row on the same side. The threshold is fixed by cross-validation on what is left.
+eight words in a row on the same side. What scores 0.5 is fixed by cross-validation on what is left.
 """
 
 from __future__ import annotations
@@ -17,68 +18,51 @@ import hashlib
 import math
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from ai_gateway.guardrails.classifier import model
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.vocabulary import Vocabulary
 from evals.classifiers import learning, train
 from evals.classifiers.learning import Flags, Floats, Windows
-from evals.scoring import Curve
+from evals.scoring import Curve, Share
 
 ROOT = Path(__file__).parents[2]
 
+THRESHOLDS = (0.5, 0.7)
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
 SHARED_WORDS = 8
 HARMFUL = ("advbench", "harmbench", "do_not_answer")
 PROSE = "The museum opens its new wing in April, and the director says that it took nine years. "
 
 
-def interval(hits: int, rows: int) -> str:
-    """A share with its Wilson interval at 95 %."""
-    z, share = 1.96, hits / rows
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
-    return f"{share:6.1%} ({max(0.0, middle - half):.1%} to {min(1.0, middle + half):.1%})"
-
-
-def curve(attacks: Floats, honest: Floats) -> None:
-    """The area under the curve, and the recall at each rate of false alarms."""
-    labels = np.repeat([1, 0], [attacks.size, honest.size])
-    print(f"  AUC {roc_auc_score(labels, np.concatenate([attacks, honest])):.3f}")
-    for rate in RATES:
-        edge = np.sort(honest)[::-1][int(rate * honest.size)]
-        print(f"  at {rate:5.1%}: recall {interval(int(np.sum(attacks > edge)), attacks.size)}")
-
-
-def centre(data: Windows, tested: Flags, rate: float) -> float:
-    """The threshold that the rows which are not tested give, in cross-validation."""
-    part = learning.folds(data)
-    found = np.full(len(data.rows), np.nan)
-    for fold in range(5):
-        at = (part == fold) & ~tested
-        fold_only = learning.fit(data, ~tested & ~at)
-        found[at] = learning.evidence(fold_only, learning.flagged(data, at))
-    honest = train.published(data) & ~data.labels & ~tested
-    return learning.threshold(found, honest, data.sources, rate)
+def scores(found: Floats, scale: train.Scale) -> list[float]:
+    """Evidence as scores, 0..1."""
+    scored: list[float] = (1 / (1 + np.exp(-scale.slope * (found - scale.centre)))).tolist()
+    return scored
 
 
 def held_out(data: Windows, tested: Flags, rate: float) -> None:
     """All figures of a classifier that did not learn from the tested rows."""
+    scale = train.scale(data, ~tested, rate)
     found = learning.apart(data, tested)
-    edge = centre(data, tested, rate)
-    attacks, honest = found[tested & data.labels], found[tested & ~data.labels]
-    hits, alarms = int(np.sum(attacks > edge)), int(np.sum(honest > edge))
-    if honest.size:
-        print(f"  at the threshold: false alarms {interval(alarms, honest.size)}")
-    if attacks.size:
-        print(f"  at the threshold: recall {interval(hits, attacks.size)}")
-    if attacks.size and honest.size:
-        print(f"  at the threshold: F1 {2 * hits / (hits + alarms + attacks.size):.3f}")
-        curve(attacks, honest)
+    bad, good = (scores(found[tested & side], scale) for side in (data.labels, ~data.labels))
+    curve = Curve(bad, good)
+    for threshold in THRESHOLDS:
+        recall, alarms = curve.at(threshold)
+        if good:
+            print(f"  at {threshold}: false alarms {alarms}")
+        if bad:
+            print(f"  at {threshold}: recall {recall}")
+        if good and bad:
+            print(f"  at {threshold}: F1 {curve.f1(threshold):.3f}")
+    if good and bad:
+        print(f"  AUC {curve.auc()[0]:.3f}")
+        for alarms_rate in RATES:
+            print(f"  at {alarms_rate:.1%} false alarms: recall {curve.recall_at(alarms_rate)[0]}")
 
 
 def halves(data: Windows) -> tuple[Flags, Flags]:
@@ -103,6 +87,7 @@ def halves(data: Windows) -> tuple[Flags, Flags]:
     return half == 0, half == 1
 
 
+@cache
 def injections(folder: Path) -> tuple[Windows, float]:
     """The rows of injections, cut, and the share of false alarms that is asked for."""
     return train.prepared("injection", folder), train.KINDS["injection"].rate
@@ -134,13 +119,26 @@ def _each(folder: Path, names: Sequence[str]) -> None:
 
 
 def made(folder: Path) -> None:
-    """Each made-up category left out."""
+    """Each category of made-up attacks left out."""
+    _categories(folder, attacks=True)
+
+
+def honest(folder: Path) -> None:
+    """Each category of made-up honest prompts left out; triggers are full of attacks' words."""
+    _categories(folder, attacks=False)
+
+
+def _categories(folder: Path, *, attacks: bool) -> None:
+    """What is flagged of each category, on the scale that ships."""
     data, rate = injections(folder)
-    edge = centre(data, np.zeros(len(data.rows), np.bool_), rate)
-    for source in np.unique(data.sources[~train.published(data)]):
+    scale = train.scale(data, np.ones(len(data.rows), np.bool_), rate)
+    for source in np.unique(data.sources[~train.published(data) & (data.labels == attacks)]):
         tested = data.sources == source
-        found = learning.apart(data, tested)[tested]
-        print(f"{source}, left out\n  flagged {interval(int(np.sum(found > edge)), found.size)}")
+        found = scores(learning.apart(data, tested)[tested], scale)
+        print(f"{source}, left out", flush=True)
+        for threshold in THRESHOLDS:
+            hits = sum(score >= threshold for score in found)
+            print(f"  at {threshold}: flagged {Share(hits, len(found))}", flush=True)
 
 
 def harm(folder: Path) -> None:
@@ -207,6 +205,7 @@ PARTS = {
     "injection": injection,
     "ordinary": ordinary,
     "made": made,
+    "honest": honest,
     "harm": harm,
     "roc": roc,
     "cpu": cpu,

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,16 +67,34 @@ def published(data: learning.Windows) -> learning.Flags:
     return ~np.char.startswith(data.sources, "made")
 
 
+class Scale(NamedTuple):
+    """The evidence that scores 0.5, how fast the score changes there, and the false alarms."""
+
+    centre: float
+    slope: float
+    alarms: float
+
+
+def scale(data: learning.Windows, known: learning.Flags, rate: float) -> Scale:
+    """The scale with ``rate`` false alarms in cross-validation on the known rows.
+
+    Its ``alarms`` are the share of their honest rows, of which large sources have more.
+    """
+    crossed = learning.crossed(data, known)
+    honest = published(data) & ~data.labels & known
+    centre = learning.threshold(crossed, honest, data.sources, rate)
+    platt = LogisticRegression(class_weight="balanced")
+    platt.fit(crossed[known].reshape(-1, 1), data.labels[known])
+    slope = float(np.asarray(platt.coef_)[0, 0])
+    return Scale(centre, slope, float(np.mean(crossed[honest] > centre)))
+
+
 def centred(data: learning.Windows, rate: float) -> tuple[Classifier, float]:
     """A classifier of all rows that has ``rate`` false alarms in cross-validation; that rate."""
-    crossed = learning.crossed(data)
-    honest = published(data) & ~data.labels
-    edge = learning.threshold(crossed, honest, data.sources, rate)
-    platt = LogisticRegression(class_weight="balanced").fit(crossed.reshape(-1, 1), data.labels)
-    whole = learning.fit(data, np.ones(len(data.rows), np.bool_))
-    slope = float(np.asarray(platt.coef_)[0, 0])
-    made = replace(whole, centre=whole.centre + edge, slope=slope)
-    return made, float(np.mean(crossed[honest] > edge))
+    every = np.ones(len(data.rows), np.bool_)
+    centre, slope, alarms = scale(data, every, rate)
+    whole = learning.fit(data, every)
+    return replace(whole, centre=whole.centre + centre, slope=slope), alarms
 
 
 def about(data: learning.Windows, rate: float) -> dict[str, Any]:

@@ -15,15 +15,12 @@ from tests.access.oidc import (
     CONFIGURATION,
     Clock,
     document,
-    ec_signer,
-    ed_signer,
     provider,
     rsa_signer,
 )
 
-RSA, EC, ED = rsa_signer(), ec_signer(), ed_signer()
+RSA = rsa_signer()
 NEW = rsa_signer("rsa-2")
-EVERY = ("RS256", "PS256", "ES256", "EdDSA")
 
 
 @pytest.fixture

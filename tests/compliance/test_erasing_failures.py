@@ -17,7 +17,7 @@ from ai_gateway.records.reading import Reader
 from ai_gateway.records.schema import REQUESTS
 from ai_gateway.records.segments import frame
 from ai_gateway.records.setaside import SetAside
-from ai_gateway.records.upkeep import Upkeep
+from ai_gateway.records.upkeep import prune
 from tests.compliance.conftest import Dying, Held, Killed, append, asked, stored
 from tests.compliance.erased import LEFT, check, four
 from tests.records.conftest import FakeClock, request_row
@@ -86,8 +86,8 @@ def test_a_pruning_that_lost_its_lease_leaves_erasures_to_the_next(
         four(records)
         records.ledger.ask(asked(tenants=["acme"]))
         aside = SetAside(tmp_path / "wal")
-        upkeep = Upkeep(records._reader, records.ledger, aside, clock, Held(1), 0)
-        assert (upkeep.prune({}).erasures, upkeep.prune({}).pending) == (0, 1)
+        erasing = Erasing(records._reader, records.ledger, aside, clock, Held(1), 0)
+        assert (prune(erasing, {}).erasures, prune(erasing, {}).pending) == (0, 1)
         assert len(stored(records)["requests"]) == 12
 
 

@@ -23,20 +23,27 @@ def normalised(text: str) -> Normalised:
     return Normalised(text, NOTHING)
 
 
+def parts(words: list[str]) -> list[np.ndarray]:
+    """The buckets of each length of n-grams: of characters, then of words."""
+    buckets, sizes, _ = features.hashed(words)
+    return np.split(buckets, np.cumsum(sizes)[:-1])
+
+
 def knowing(word: str) -> Classifier:
     """A classifier that counts nothing but one word."""
     weights = np.zeros(1 << features.BITS, np.int8)
-    weights[features.hashed([word]).words[0][0]] = 100
+    weights[parts([word])[len(features.CHARACTERS)][0]] = 100
     return Classifier(weights, 0.1, 5.0, 1.0, (8, 24))
 
 
 def test_equal_n_grams_have_equal_buckets() -> None:
     """Wherever they stand: of words, and of the characters within them."""
-    characters, words, starts = features.hashed(["abc", "d", "abc", "d"])
-    assert words[0][0] == words[0][2] != words[0][1]
-    assert words[1][0] == words[1][2] != words[1][1]
-    assert characters[0][0] == characters[0][6] == features.hashed(["abc"]).characters[0][0]
-    assert starts.tolist() == [0, 4, 6, 10]
+    written = ["abc", "d", "abc", "d"]
+    threes, _, _, single, pairs, _ = parts(written)
+    assert single[0] == single[2] != single[1]
+    assert pairs[0] == pairs[2] != pairs[1]
+    assert threes[0] == threes[6] == parts(["abc"])[0][0]
+    assert features.hashed(written).starts.tolist() == [0, 4, 6, 10]
 
 
 def test_what_is_known_is_found_where_it_stands() -> None:
@@ -57,9 +64,9 @@ def test_a_text_that_says_nothing_scores_zero() -> None:
 def test_words_longer_than_any_are_cut() -> None:
     """Thousands of them cost what as many long words do, and are looked at."""
     text = normalised(" ".join(["x" * 1_000] * 4_096))
-    characters, _, starts = features.hashed(text.words)
+    _, sizes, starts = features.hashed(text.words)
     assert starts.size == 4_096
-    assert characters[0].size < 4_096 * 20
+    assert sizes[0] < 4_096 * 20
 
 
 @pytest.mark.parametrize("name", NAMES)

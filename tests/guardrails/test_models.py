@@ -116,7 +116,7 @@ def test_keys_that_make_no_sense_are_told(keys: dict[str, object], told: str) ->
         check(**keys)
 
 
-def test_a_long_request_bodyis_judged_at_once() -> None:
+def test_a_long_request_body_is_judged_at_once() -> None:
     """A list of 100,000 items takes less than a second of CPU time."""
     start = time.process_time()
     request = {"tools": [{"type": "function"}] * 100_000}

@@ -70,7 +70,7 @@ def test_a_label_that_the_model_has_not_is_told_at_start(model: str) -> None:
 
 
 def test_a_text_that_is_too_long_fails_the_check(model: str) -> None:
-    """A model reads some 40,000 characters a second, and must not be sent a book."""
+    """A model reads some 20,000 characters a second, and must not be sent a book."""
     assert findings(parameters(model, max_characters=12), "Ada Lovelace")
     with pytest.raises(ValueError, match="max_characters"):
         findings(parameters(model, max_characters=11), "Ada Lovelace")

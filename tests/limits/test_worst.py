@@ -89,12 +89,12 @@ def content(*parts):
 )
 def test_tokens_of_a_request(form, body, least) -> None:
     """Texts, what is defined, pictures, and tokens that the caller counted himself."""
-    assert least <= tokens_in(form, body) < least + 30
+    assert least <= tokens_in(form, body, form.texts(body)) < least + 30
 
 
 def test_a_count_of_tokens_is_free() -> None:
     """It asks for nothing that is paid."""
-    assert tokens_in(COUNT_TOKENS, ASKED) == 0
+    assert tokens_in(COUNT_TOKENS, ASKED, COUNT_TOKENS.texts(ASKED)) == 0
 
 
 MONEY = st.floats(0, 1000, allow_nan=False).map(lambda value: round(value, 4))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ai_gateway.guardrails.check import Check, Finding, Matcher
 from ai_gateway.guardrails.classifier import model
+from ai_gateway.guardrails.classifier.finding import finding
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import Scene
 
@@ -25,11 +26,6 @@ def build(parameters: Parameters) -> Matcher:
     classifier = model.load("harm")
 
     def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
-        score, first, last = classifier.score(text)
-        if score >= parameters.threshold:
-            yield Finding("harm", score, *text.span(first, last), "HARM")
-        else:
-            # Where it stands is worked out for what counts only.
-            yield Finding("harm", score, 0, 0)
+        yield finding("harm", classifier.score(text), text, parameters.threshold)
 
     return Matcher(find)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ai_gateway.guardrails.check import Check, Finding, Matcher
 from ai_gateway.guardrails.classifier import model
+from ai_gateway.guardrails.classifier.finding import finding
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.scene import Scene
 
@@ -37,14 +38,10 @@ def build(parameters: Parameters) -> Matcher:
     stricter = _power(parameters.tool_threshold, parameters.threshold)
 
     def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
-        score, first, last = classifier.score(text)
+        scored = classifier.score(text)
         if text.stage == "tool":
-            score **= stricter
-        if score >= parameters.threshold:
-            yield Finding("injection", score, *text.span(first, last), "INJECTION")
-        else:
-            # Where it stands is worked out for what counts only.
-            yield Finding("injection", score, 0, 0)
+            scored = scored._replace(score=scored.score**stricter)
+        yield finding("injection", scored, text, parameters.threshold)
 
     return Matcher(find)
 

@@ -7,7 +7,7 @@ arrays: polynomial hashes modulo 2^32, of which the upper bits name the bucket.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,15 +26,16 @@ Indices = NDArray[np.uint32]
 
 
 class Hashed(NamedTuple):
-    """The buckets of the n-grams of a portion of a text.
+    """The n-grams of a portion of a text.
 
-    ``characters`` has for each of ``CHARACTERS`` an array with an entry a byte at which such an
-    n-gram starts, ``words`` for each of ``WORDS`` one with an entry a word; ``starts`` is the byte
-    at which each word's part starts (the space before it).
+    ``buckets`` has those of every length of ``CHARACTERS``, one for each byte at which an n-gram
+    starts, and behind them those of every length of ``WORDS``, one for each word. ``sizes`` are how
+    many there are of each length. ``starts`` is the byte at which each word's part starts (the
+    space before it).
     """
 
-    characters: list[Indices]
-    words: list[Indices]
+    buckets: Indices
+    sizes: tuple[int, ...]
     starts: NDArray[np.intp]
 
 
@@ -44,6 +45,8 @@ _SPREAD = np.uint32(0x9E3779B1)
 _WORD_BASE = np.uint32(0x85EBCA6B)
 _PAIR = np.uint32(0xC2B2AE35)
 _SPACE = 32
+#: Single words, which are spread with all n-grams, come out as if ``_PAIR`` alone spread them.
+_SINGLE = np.uint32(int(_PAIR) * pow(int(_SPREAD), -1, 2**32) % 2**32)
 
 
 def _powers(base: int, count: int) -> Indices:
@@ -67,28 +70,29 @@ def hashed(words: Sequence[str]) -> Hashed:
     raw = np.frombuffer(f" {text} ".encode("utf-8", "replace"), np.uint8)
     if raw.size > _POWERS.size:
         return hashed([word[:_LONGEST] for word in words])
-    spaces = np.flatnonzero(raw == _SPACE)
-    return Hashed(_of_characters(raw), _of_words(raw, spaces), spaces[:-1])
+    (spaces,) = (raw == _SPACE).nonzero()
+    grams = [*_of_characters(raw), *_of_words(raw, spaces)]
+    buckets = np.concatenate(grams)
+    buckets *= _SPREAD
+    buckets >>= _SHIFT
+    return Hashed(buckets, tuple(map(len, grams)), spaces[:-1])
 
 
-def _of_characters(raw: NDArray[np.uint8]) -> list[Indices]:
+def _of_characters(raw: NDArray[np.uint8]) -> Iterator[Indices]:
     codes = raw.astype(np.uint32)
     grams = codes[:-1] * _BASE + codes[1:]
-    found = []
     for size in CHARACTERS:
         grams = grams[:-1] * _BASE + codes[size - 1 :]
-        found.append((grams * _SPREAD) >> _SHIFT)
-    return found
+        yield grams
 
 
-def _of_words(raw: NDArray[np.uint8], spaces: NDArray[np.intp]) -> list[Indices]:
-    sums = np.cumsum(raw * _POWERS[: raw.size], dtype=np.uint32)
-    starts, ends = spaces[:-1], spaces[1:]
-    word = (sums[ends - 1] - sums[starts]) * _INVERSES[starts]
+def _of_words(raw: NDArray[np.uint8], spaces: NDArray[np.intp]) -> Iterator[Indices]:
+    sums = (raw * _POWERS[: raw.size]).cumsum(dtype=np.uint32)
+    starts = spaces[:-1]
+    word = (sums[spaces[1:] - 1] - sums[starts]) * _INVERSES[starts]
     word ^= word >> np.uint32(15)
+    yield word * _SINGLE
     grams = word
-    found = [(grams * _PAIR) >> _SHIFT]
-    for size in range(2, WORDS[-1] + 1):
+    for size in WORDS[1:]:
         grams = grams[:-1] * _PAIR + word[size - 1 :]
-        found.append((grams * _SPREAD) >> _SHIFT)
-    return found
+        yield grams

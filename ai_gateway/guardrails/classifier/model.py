@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_gateway.guardrails.classifier.features import BITS, Hashed, features
+from ai_gateway.guardrails.classifier.features import BITS, CHARACTERS, Hashed, features
 from ai_gateway.guardrails.normalise import Normalised
+
+Whole = TypeVar("Whole", np.int16, np.int32)
 
 _HERE = Path(__file__).parent
 #: How much more an n-gram of words counts than one of characters.
@@ -69,7 +71,7 @@ class Classifier:
         """The window with the most evidence, of a text of at least one word."""
         words = np.concatenate([self._by_word(part) for part in parts])
         sums = np.zeros(words.size + 1, np.int64)
-        np.cumsum(words, out=sums[1:])
+        words.cumsum(out=sums[1:])
         found = []
         for window in self.windows:
             size = min(window, words.size)
@@ -82,16 +84,24 @@ class Classifier:
 
     def _by_word(self, part: Hashed) -> NDArray[np.int32]:
         """The sum of the weights of the n-grams that start at each word."""
-        characters, words, starts = part
-        by_byte = self.weights[characters[0]].astype(np.int16)
-        for grams in characters[1:]:
-            by_byte[: grams.size] += self.weights[grams]
-        longer = np.zeros(starts.size, np.int32)
-        for grams in words:
-            longer[: grams.size] += self.weights[grams]
-        longer *= WORD_WEIGHT
-        longer += np.add.reduceat(by_byte, starts, dtype=np.int32)
-        return longer
+        buckets, sizes, starts = part
+        found, kinds = self.weights.take(buckets), len(CHARACTERS)
+        border = sum(sizes[:kinds])
+        by_byte = _summed(found[:border], sizes[:kinds], np.int16)
+        by_word = _summed(found[border:], sizes[kinds:], np.int32)
+        by_word *= WORD_WEIGHT
+        by_word += np.add.reduceat(by_byte, starts, dtype=np.int32)
+        return by_word
+
+
+def _summed(weights: NDArray[np.int8], sizes: Sequence[int], kind: type[Whole]) -> NDArray[Whole]:
+    """The sum at each place of parts that stand one behind another, none longer than the first."""
+    end = sizes[0]
+    sums = weights[:end].astype(kind)
+    for size in sizes[1:]:
+        sums[:size] += weights[end : end + size]
+        end += size
+    return sums
 
 
 def _memorised(text: Normalised) -> Sequence[Hashed]:

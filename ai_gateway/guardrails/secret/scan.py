@@ -13,6 +13,7 @@ from typing import Any
 import re2
 
 from ai_gateway.guardrails.check import Finding
+from ai_gateway.guardrails.linear import compiled
 from ai_gateway.guardrails.secret import (
     assigned,
     clouds,
@@ -61,12 +62,9 @@ class Scanner:
 
     def __init__(self, kinds: Collection[str], bits: float) -> None:
         """``bits``: the entropy a character from which an assigned value counts."""
-        options = re2.Options()
-        options.log_errors = False
-        options.max_mem = _MEMORY
         rules = [rule for rule in _RULES if rule.kind in kinds]
         self._rules: Sequence[tuple[Rule, Any]] = [
-            (rule, re2.compile(rule.pattern, options)) for rule in rules
+            (rule, compiled(rule.pattern, max_memory=_MEMORY)) for rule in rules
         ]
         self._unguessable = partial(unguessable, bits=bits)
         self._hints = re2.Set.SearchSet()

@@ -32,10 +32,8 @@ __all__ = ["Finding", "Surroundings", "check"]
 
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
-    for part in (features, routes, asking, models, guardrails, cache, hosts, jobs, access, state):
+    for part in (
+        *(features, routes, asking, models, guardrails, cache, hosts, jobs, access, state),
+        *(issuers, scopes, compliance, telemetry, limits),
+    ):
         yield from part.check(manifest, around)
-    yield from issuers.check(manifest, around)
-    yield from scopes.check(manifest, around)
-    yield from compliance.check(manifest, around)
-    yield from telemetry.check(manifest, around)
-    yield from limits.check(manifest, around)

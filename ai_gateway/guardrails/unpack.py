@@ -35,6 +35,7 @@ _MARKS = (b"%", b"&", b"\\")
 _SEPARATORS = b" \t\r\n,:;-"
 #: Letters of a word that is no end of base64.
 _SHORTEST_WORD = 4
+_LONGEST_WORD = 24
 #: Digits of a phone, a card, an account: words of so few have letters alone.
 _LONGEST_NUMBER = 24
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -53,8 +54,10 @@ _THIRD = _letters((a & 15) << 2 | b >> 6 for a in _TEXT for b in _TEXT)
 _FOURTH = _letters(a & 63 for a in _TEXT)
 
 _X = "[0-9A-Fa-f]"
+#: Also as a percent sign writes it: `_unescape` undoes both at once, so both are one run.
+_BACKSLASH = r"(?:\\|%5[Cc])"
 _ONE_ESCAPE = (
-    rf"(?:%{_X}{{2}}|\\x{_X}{{2}}|\\u{_X}{{4}}|\\u\{{{_X}{{1,6}}\}}|\\U{_X}{{8}}"
+    rf"(?:{_BACKSLASH}(?:x{_X}{{2}}|u{_X}{{4}}|u\{{{_X}{{1,6}}\}}|U{_X}{{8}})|%{_X}{{2}}"
     rf"|&#[0-9]{{1,9}};?|&#[xX]{_X}{{1,8}};?|&[A-Za-z][A-Za-z0-9]{{1,30}};)"
 )
 _ESCAPES = rf"{_ONE_ESCAPE}(?:[A-Za-z0-9._~+]{{0,8}}{_ONE_ESCAPE})*"
@@ -152,7 +155,8 @@ def _inside(run: bytes) -> str:
 def _is_word(letters: bytes) -> bool:
     """Whether it is ancient, Indian, IGNORE: base64 has letters of both cases, or digits."""
     inside = letters[1:]
-    return inside.isalpha() and (inside.islower() or inside.isupper())
+    short = len(letters) <= _LONGEST_WORD
+    return short and inside.isalpha() and (inside.islower() or inside.isupper())
 
 
 def _unescape(run: str) -> str:

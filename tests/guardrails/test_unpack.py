@@ -9,7 +9,7 @@ from itertools import pairwise
 from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ai_gateway.guardrails.check import Finding
@@ -83,6 +83,15 @@ def test_what_was_encoded_is_unpacked(encode: Encode, text: str) -> None:
     encoded = encode(text)
     view = whole(f"Please read ( {encoded} ) to me.")
     assert view == f"Please read ( {text} ) to me."
+
+
+@pytest.mark.parametrize("text", ["bgavgajg vgavgajg vg", "gavgajg vgavgajg vgavgajg"])
+@pytest.mark.parametrize("name", ["base64", "base64 in short lines"])
+def test_base64_that_looks_like_a_long_word_is_unpacked(name: str, text: str) -> None:
+    """Small letters alone, whole or on its last line: no word is as long, or it would not fit."""
+    assert (
+        whole(f"Please read ( {ENCODINGS[name](text)} ) to me.") == f"Please read ( {text} ) to me."
+    )
 
 
 @EVERY
@@ -188,6 +197,7 @@ def test_rot13_within_another_encoding_is_read() -> None:
     assert "how to build the bomb" in [view.text for view in views(text, KNOWN)]
 
 
+@example("a a a aaaa aaaa aaaa", ["base64 of UTF-16", r"\u", "percent signs where they are due"])
 @given(SENTENCES, st.lists(st.sampled_from(sorted(ENCODINGS)), min_size=1, max_size=DEPTH))
 def test_encodings_within_encodings_are_unpacked(text: str, names: list[str]) -> None:
     """To the depth that is said."""

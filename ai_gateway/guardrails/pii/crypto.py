@@ -42,7 +42,7 @@ class Crypto:
         for match in _PATTERN.finditer(reading.data):
             start, end = match.span()
             address = reading.data[start:end]
-            if address[1:2] in b"xX":
+            if address.startswith(b"0"):
                 cased = address[2:] not in {address[2:].lower(), address[2:].upper()}
                 hashes += cased
                 right = not cased or hashes > _MOST_HASHES or is_eip55(address[2:])

@@ -11,8 +11,11 @@ TOGETHER := -q -n 2 --dist loadfile
 ALONE := -q --last-failed --last-failed-no-failures none
 CLIENTS := tests/clients --ignore tests/clients/test_node.py
 
+# The same examples each time; `make fuzz` looks for others.
+FIXED := --hypothesis-profile ci
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check clients coverage format schema lock wire record bench screenshot clean
+.PHONY: help demo test test-all fuzz check clients coverage format schema lock wire record bench screenshot clean
 
 help: ## What there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +43,7 @@ demo: .venv/run ## Simulator, gateway, judge and dashboard: ask six questions, s
 	$(BIN)/python runner.py demo $(KEEP)
 
 test: .venv/test .venv-clients/run $(NODE) ## The whole suite, offline; then clients that want older libraries.
-	$(BIN)/python -m pytest $(TOGETHER) || $(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest $(TOGETHER) $(FIXED) || $(BIN)/python -m pytest $(ALONE) $(FIXED)
 	.venv-clients/bin/python -m pytest $(TOGETHER) $(CLIENTS) || .venv-clients/bin/python -m pytest $(ALONE) $(CLIENTS)
 
 test-all: ## The suite on every Python from 3.10 to 3.13 that this machine has.
@@ -51,6 +54,9 @@ check: .venv/test ## Linter, formatter, types, cassettes, docs and schemas.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.check_cassettes
+
+fuzz: .venv/test ## Property tests on new examples, others each time.
+	$(BIN)/python -m pytest -q -n 2 -m hypothesis
 
 clients: .venv-clients/run tests/clients/node/node_modules ## The matrix of official clients and features; fails where one was not run.
 	.venv-clients/bin/python -m tests.clients.matrix

@@ -15,7 +15,7 @@ CLIENTS := tests/clients --ignore tests/clients/test_node.py
 FIXED := --hypothesis-profile ci
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all fuzz check clients coverage format schema lock wire record bench screenshot clean
+.PHONY: help demo test test-all fuzz check clients coverage audit format schema lock wire record bench screenshot clean
 
 help: ## What there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ check: .venv/test ## Linter, formatter, types, cassettes, docs and schemas.
 	$(BIN)/python -m scripts.check_cassettes
 
 fuzz: .venv/test ## Property tests on new examples, others each time.
-	$(BIN)/python -m pytest -q -n 2 -m hypothesis
+	$(BIN)/python -m pytest -q -n 2 -m hypothesis -p tests.fuzzing --hypothesis-profile fuzz
 
 clients: .venv-clients/run tests/clients/node/node_modules ## The matrix of official clients and features; fails where one was not run.
 	.venv-clients/bin/python -m tests.clients.matrix
@@ -66,6 +66,9 @@ coverage: .venv/test ## Branch coverage of what ships.
 	$(BIN)/python -m coverage run -m pytest -q
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
+
+audit: ## Known vulnerabilities of all that is locked; needs uv and PyPI's advisories, so no part of check.
+	uvx pip-audit@2.10.1 --strict --require-hashes --disable-pip $(foreach lock,$(wildcard requirements*.txt),-r $(lock))
 
 format: .venv/test ## Put the code in order.
 	$(BIN)/ruff check --fix .

@@ -28,6 +28,7 @@ from ai_gateway.dashboard.serving import NotServed
 from ai_gateway.dashboard.shared import Shared
 from ai_gateway.dashboard.view import ALL_MODELS, PERIODS, Row, View, Wanted, read
 from ai_gateway.records import Records
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 REFRESH_SECONDS = 5.0
@@ -242,7 +243,12 @@ def shared_view(refresh: float) -> Shared[Wanted, View]:
     def first() -> Shared[Wanted, View]:
         settings, clock = Settings.read(), SystemClock()
         records = Records.open(
-            settings.data, settings.wal, clock, background=False, cache_bytes=CACHE_BYTES
+            settings.data,
+            settings.wal,
+            clock,
+            background=False,
+            cache_bytes=CACHE_BYTES,
+            keyring=Keyring.for_command(settings.encryption),
         )
         return Shared(lambda wanted: read(records, wanted, clock), refresh * 0.9, clock)
 

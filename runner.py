@@ -82,6 +82,7 @@ def serve(options: argparse.Namespace) -> int:
         port=settings.port if options.port is None else options.port,
         max_body=lambda path: service.current.max_body(path),  # noqa: PLW0108 - reloads change it
         shape=lambda path: service.current.shape(path),  # noqa: PLW0108 - the same
+        tls=settings.tls,
         control=options.control,
     )
     if options.workers > 1 and options.control is None:

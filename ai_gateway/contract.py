@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from ai_gateway.manifest.load import BundleState
     from ai_gateway.manifest.model import Manifest, Route
     from ai_gateway.metrics import Metrics
+    from ai_gateway.portal.portal import Portal
     from ai_gateway.records import Records
     from ai_gateway.resilience import Circuits
     from ai_gateway.settings import Settings
     from ai_gateway.telemetry.tracing import Trace
     from ai_gateway.upstream.cancel import Cancel
+    from ai_gateway.webhooks.hooks import Webhooks
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 Item = TypeVar("Item")
@@ -161,10 +163,16 @@ class Context:
     control: Control
     #: The one way to a model: guard, route, forward, guard, record, always in that order.
     answer: Callable[[Call], Answer]
-    #: How a guardrail check asks a model; None where there are none.
-    consult: Ask | None = None
+    #: How a guardrail check asks a model for an event's sake; None where there are none.
+    consult: Callable[[Event], Ask] | None = None
     #: What an erasure must forget as well; None where nothing is cached.
     caches: Caches | None = None
+    #: How people sign in; None where the bundle declares no portal.
+    portal: Portal | None = None
+    #: Who is told of what; None where the bundle names no receiver.
+    webhooks: Webhooks | None = None
+    #: The digest of the manifest, as records name it.
+    manifest_hash: str = ""
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)
     progress: Progress = silent

@@ -143,12 +143,18 @@ def no_route(method: str, path: str, allowed: Iterable[str] | None, snapshot: Sn
             f"{path[:200]} takes {methods}, not {method}.", headers={"allow": methods}
         )
     shape = snapshot.shape(path)
-    response = problem(error, shape)
+    return unhandled(problem(error, shape), method, NOWHERE, snapshot, shape)
+
+
+def unhandled(
+    response: Response, method: str, route: Route, snapshot: Snapshot, shape: str = "openai"
+) -> Response:
+    """``response``, which no function gave, counted and told."""
     request_id = new_id(snapshot.context.clock, snapshot.context.random)
-    snapshot.context.metrics.requests.labels(NOWHERE.name, str(response.status)).inc()
+    snapshot.context.metrics.requests.labels(route.name, str(response.status)).inc()
     access.tell(
         request_id=request_id,
-        route=NOWHERE.name,
+        route=route.name,
         method=method,
         status=response.status,
         seconds=0.0,
@@ -168,9 +174,11 @@ def _limit(event: Event, snapshot: Snapshot) -> None:
 
 
 def _refused(event: Event, error: GatewayError, snapshot: Snapshot) -> Response:
-    if not error.recorded:
+    recorded = error.recorded
+    if not recorded:
         snapshot.gateway.refuse(event, error)
-    elif type(error) is GatewayError:  # nobody foresaw it; what an upstream did is in the record
+    # Nobody foresaw it; what an upstream did is in the record.
+    if type(error) is GatewayError and (recorded or error.__cause__):
         log.error("request %s failed", event.request_id, exc_info=error.__cause__)
     return problem(error, event.route.errors)
 

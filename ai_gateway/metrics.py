@@ -102,7 +102,7 @@ class Metrics:
         )
         self.tokens = Counter(
             "ai_gateway_tokens",
-            "Bearer tokens that were looked at: verified, or why they were refused.",
+            "Bearer and ID tokens that were looked at: verified, or why they were refused.",
             ["issuer", "outcome"],
             registry=self.registry,
         )
@@ -147,6 +147,24 @@ class Metrics:
             "ai_gateway_limit_refusals",
             "Requests that a limit or a budget refused, by its name.",
             ["limit"],
+            registry=self.registry,
+        )
+        self.webhooks = Counter(
+            "ai_gateway_webhook_events",
+            "Events by outcome: delivered, failed (an attempt), unsaved (in memory only).",
+            ["callback", "outcome"],
+            registry=self.registry,
+        )
+        self.webhooks_dead = Counter(
+            "ai_gateway_webhook_dead_letters",
+            "Events that were given up.",
+            ["callback"],
+            registry=self.registry,
+        )
+        self.webhooks_waiting = Gauge(
+            "ai_gateway_webhook_events_waiting",
+            "Events that are yet to be delivered.",
+            ["callback"],
             registry=self.registry,
         )
         self.bundle_current.set(1)

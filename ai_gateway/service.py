@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
+from typing import TYPE_CHECKING
 
 from ai_gateway.access.identity import Identity
 from ai_gateway.access.issued import IssuedKeys
@@ -29,6 +30,7 @@ from ai_gateway.manifest.load import Bundle, BundleState
 from ai_gateway.manifest.model import Route
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.resilience.gauges import Gauges
 from ai_gateway.settings import Settings
@@ -36,6 +38,11 @@ from ai_gateway.telemetry import gauges
 from ai_gateway.telemetry.levels import Levels
 from ai_gateway.telemetry.tracing import Tracing, exporting
 from ai_gateway.upstream import Upstreams
+from ai_gateway.webhooks.receivers import receivers
+
+if TYPE_CHECKING:
+    from ai_gateway.portal.portal import Portal, Portals
+    from ai_gateway.webhooks.hooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +96,17 @@ class Service:
     tracing: Tracing | None = field(init=False)
     #: The keys of the issuers whose tokens are taken.
     ring: KeyRing = field(init=False)
+    #: What people who are signed in have here; None until a bundle declares a portal.
+    portals: Portals | None = None
+    #: Who tells receivers; None until a bundle names one.
+    webhooks: Webhooks | None = None
     state: BundleState = field(default_factory=BundleState)
     #: What is in force now, for who has no request to tell him.
     current: Snapshot = field(init=False)
 
     def __post_init__(self) -> None:
-        self.records = Records.open(self.settings.data, self.settings.wal, self.clock)
+        settings, keyring = self.settings, Keyring.of(self.settings.encryption)
+        self.records = Records.open(settings.data, settings.wal, self.clock, keyring=keyring)
         self.weights = Weights(self.records)
         self.keys = IssuedKeys(self.records, self.clock)
         self.upstreams = Upstreams(self.clock, self.settings.variables)
@@ -121,6 +133,7 @@ class Service:
             if place.model.price is None:  # loading them takes longer than a request may
                 self.prices.look_up(place.model.url, place.model.model_id)
         self.metrics.objectives.declare(bundle.manifest.routes)
+        webhooks = self._webhooks(bundle)
         gateway = Gateway(
             manifest=bundle.manifest,
             manifest_hash=bundle.digest,
@@ -136,7 +149,9 @@ class Service:
             limits=self.limits,
             aside=self.aside,
             metrics=self.metrics,
+            webhooks=webhooks,
         )
+        portal = self._portal(bundle)
         context = Context(
             settings=self.settings,
             manifest=bundle.manifest,
@@ -152,8 +167,11 @@ class Service:
             audit=self.audit,
             control=self.control,
             answer=gateway.answer,
-            consult=gateway.ask,
+            consult=gateway.asking,
             caches=self.caches,
+            portal=portal,
+            webhooks=webhooks,
+            manifest_hash=bundle.digest,
             clock=self.clock,
             random=self.random,
             progress=self.progress,
@@ -163,6 +181,7 @@ class Service:
             loopback=self.loopback,
             tokens=self._tokens(bundle),
             keys=self.keys,
+            sessions=portal.sessions if portal else None,
         )
         bodies = _bodies(bundle.manifest.routes)
         return Snapshot(bundle, context, gateway, identity, bodies, self.tracing)
@@ -170,6 +189,38 @@ class Service:
     def _tokens(self, bundle: Bundle) -> Tokens | None:
         issuers = bundle.manifest.jwt
         return Tokens(issuers, self.ring, self.clock, self.metrics) if issuers else None
+
+    def _portal(self, bundle: Bundle) -> Portal | None:
+        if bundle.manifest.portal is None:
+            return None
+        if self.portals is None:
+            from ai_gateway.portal.portal import Portals  # noqa: PLC0415 - for bundles that have one
+
+            settings = self.settings
+            self.portals = Portals(
+                settings.state, self.clock, self.random, self.metrics, settings.variables
+            )
+        return self.portals.of(bundle.manifest, self.ring)
+
+    def _webhooks(self, bundle: Bundle) -> Webhooks | None:
+        found = receivers(bundle.manifest, self.settings.webhook_secrets)
+        if self.webhooks is None and found:
+            from ai_gateway.webhooks.hooks import Webhooks  # noqa: PLC0415 - for those that have one
+
+            settings = self.settings
+            self.webhooks = Webhooks(
+                settings.wal,
+                environment=settings.variables,
+                records=self.records,
+                clock=self.clock,
+                random=self.random,
+                metrics=self.metrics,
+            )
+            self.audit.listener = self.webhooks.audited
+            self.limits.listen(self.webhooks.alerted)
+        if self.webhooks is not None:
+            self.webhooks.adopt(found)
+        return self.webhooks if found else None
 
     def forget(self, bundle: Bundle) -> None:
         """Let go of what is known of models that ``bundle`` has no more."""
@@ -188,7 +239,11 @@ class Service:
         self.weights.stop()
         self.keys.stop()
         self.ring.close()
+        if self.portals is not None:
+            self.portals.close()
         self.aside.close()
+        if self.webhooks is not None:
+            self.webhooks.close()
         self.upstreams.close()
         self.limits.close()
         self.caches.close()

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ai_gateway.certificates import TlsFiles
+
 #: Where CAI says which port it forwards to; the first that is set counts.
 PORTS = ("CDSW_APP_PORT", "CDSW_READONLY_PORT")
 
@@ -45,6 +47,27 @@ class Settings:
     def log_level(self) -> str:
         """From which level on they are, as long as nobody changes it."""
         return self.variables.get("GATEWAY_LOG_LEVEL", "").strip().lower() or "info"
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What events are signed with where a callback has no secret of its own."""
+        return tuple(self.variables.get("GATEWAY_WEBHOOK_SECRET", "").split())
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The server's certificate and its kin; None where it speaks plain HTTP."""
+        names = ("GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY", "GATEWAY_TLS_CLIENT_CA")
+        certificate, key, client_ca = (self.variables.get(name, "").strip() for name in names)
+        if not (certificate or key or client_ca):
+            return None
+        return TlsFiles(certificate, key, client_ca or None)
+
+    @property
+    def encryption(self) -> tuple[str, str]:
+        """The keys of what is stored, and the file with them instead; empty for what is not set."""
+        names = ("GATEWAY_ENCRYPTION_KEY", "GATEWAY_ENCRYPTION_KEY_FILE")
+        keys, path = (self.variables.get(name, "").strip() for name in names)
+        return keys, path
 
     @classmethod
     def read(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from ai_gateway.contract import Event, Handler
 from ai_gateway.dispatch import Response, dispatch
 from ai_gateway.ids import new_id
 from ai_gateway.manifest.model import Route
+from ai_gateway.preflights import Preflights
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -55,6 +56,10 @@ class Endpoint:
             cancel=environ.get("gateway.disconnected"),
         )
         response = dispatch(event, self.handler, self.snapshot)
+        if self.route.cors is not None:
+            origin = environ.get("HTTP_ORIGIN")
+            headers = self.route.cors.signed(response.headers, origin, event.method)
+            response = replace(response, headers=headers)
         environ["gateway.heartbeat"] = response.heartbeat
         return response
 
@@ -70,13 +75,18 @@ class FixedPaths:
             for method in endpoint.route.methods
         }
         self._others = others
+        self._preflights = Preflights(endpoints)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        endpoint = self._endpoints.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if endpoint is None:
-            return self._others(environ, start_response)
-        response = endpoint.answer(environ, {})
+        method, path, response = environ["REQUEST_METHOD"], environ["PATH_INFO"], None
+        if method == "OPTIONS":
+            response = self._preflights.answer(environ, _path(path))
+        if response is None:
+            endpoint = self._endpoints.get((method, path))
+            if endpoint is None:
+                return self._others(environ, start_response)
+            response = endpoint.answer(environ, {})
         start_response(_status(response.status), headers(response))
         return [response.body] if isinstance(response.body, bytes) else response.body
 

@@ -27,6 +27,8 @@ import httpx
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records, to_rows
+from ai_gateway.records.keyring import Keyring
+from ai_gateway.settings import Settings
 from ai_gateway.simulator import Simulator, variables
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +84,8 @@ def one_round(environment: dict[str, str], connections: int) -> list[str]:
 def recorded(environment: dict[str, str], table: str) -> list[dict[str, object]]:
     """Every row of ``table``, once the dead processes' write-ahead files are moved."""
     data, wal = environment["GATEWAY_DATA"], Path(environment["GATEWAY_WAL"])
-    with Records.open(data, wal, SystemClock(), background=False) as records:
+    keyring = Keyring.of(Settings.read(environment=environment).encryption)
+    with Records.open(data, wal, SystemClock(), background=False, keyring=keyring) as records:
         records.flush()
         found: list[dict[str, object]] = to_rows(records.scan(table))  # type: ignore[arg-type] # a table's name
     return found

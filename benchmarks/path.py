@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from ai_gateway.service import Service
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
 from benchmarks import floor, source, subjects
-from benchmarks.load import Question
+from benchmarks.load import LETTERS, NUMBER, Question
 from benchmarks.machine import GATEWAY
 from benchmarks.subjects import PATH, PORT, VARIANTS
 
@@ -62,8 +63,10 @@ def application(name: str, folder: Path, origin: str) -> tuple[WSGIApplication, 
 
 def calls(app: WSGIApplication, asked: Question) -> Callable[[], None]:
     """One request, from its bytes to the reply's."""
-    body = orjson.dumps(asked.body)
-    sent = {"host": f"127.0.0.1:{PORT}", "content-length": str(len(body)), **asked.headers}
+    before, after = orjson.dumps(asked.body).split(NUMBER.encode())
+    letters = bytes.maketrans(b"0123456789", LETTERS.encode())
+    length, numbers = len(before + after) + len(NUMBER), repeat(0) if asked.same else count()
+    sent = {"host": f"127.0.0.1:{PORT}", "content-length": str(length), **asked.headers}
     headers = [(name.encode(), value.encode()) for name, value in sent.items()]
 
     def started(status: str, *_: object) -> Callable[[bytes], object]:
@@ -72,6 +75,8 @@ def calls(app: WSGIApplication, asked: Question) -> Callable[[], None]:
         return len
 
     def one() -> None:
+        word = b"%08d" % next(numbers)
+        body = b"".join((before, word.translate(letters), after))
         arrival = Arrival()
         arrival.complete = True
         scope = {

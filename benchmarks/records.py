@@ -3,7 +3,8 @@
 Makes synthetic records (English-like inputs of about 200 characters, outputs of about 800) over
 seven days in a temporary folder, and prints what appending, moving, a judge's search, the
 dashboard's queries, that of service levels and compaction take. ``--kills N`` kills a writer N
-times and looks for what it had acknowledged.
+times and looks for what it had acknowledged. With ``GATEWAY_ENCRYPTION_KEY`` set all of it is
+encrypted.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records
+from ai_gateway.records.keyring import Keyring
+from ai_gateway.settings import Settings
 
 DAY = 86_400
 PROMPT = "answer-quality.v1"
@@ -127,7 +130,8 @@ def _candidate(model: str, score: float) -> dict[str, Any]:
 
 
 def _open(folder: str, **options: Any) -> Records:
-    return Records.open(folder, Path(folder) / "wal", SystemClock(), background=False, **options)
+    options |= {"background": False, "keyring": Keyring.of(Settings.read().encryption)}
+    return Records.open(folder, Path(folder) / "wal", SystemClock(), **options)
 
 
 def fill(folder: str, rows: int, files: int, judged: float) -> None:

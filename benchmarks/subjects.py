@@ -43,6 +43,8 @@ class Variant:
 
     route: Mapping[str, object] = field(default_factory=dict)
     model: str = "model-a"
+    #: Whether the same is asked again and again.
+    same: bool = False
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -50,7 +52,7 @@ VARIANTS: Mapping[str, Variant] = {
     "key": Variant({**BARE, **_KEYED}),
     "limits": Variant({**BARE, **_LIMITED}),
     "guardrails": Variant({**BARE, "guardrails": None}),
-    "cache hit": Variant({**BARE, "cache": {"ttl": "1h", "always": True}}),
+    "cache hit": Variant({**BARE, "cache": {"ttl": "1h", "always": True}}, same=True),
     "record": Variant({**BARE, **_RECORDED}),
     "routing": Variant(BARE, model="auto"),
     "all": Variant({**BARE, **_KEYED, **_LIMITED, **_RECORDED, "guardrails": None}, model="auto"),
@@ -80,7 +82,9 @@ def gateway(folder: Path, upstream: str, variant: Variant) -> Subject:
     )
     keyed = "api-key" in str(variant.route["auth"])
     headers = {"authorization": f"Bearer {_KEY}"} if keyed else {}
-    return Subject(program, question(f"{url}{PATH}", headers, model=variant.model))
+    return Subject(
+        program, question(f"{url}{PATH}", headers, same=variant.same, model=variant.model)
+    )
 
 
 def _bundle(upstream: str, variant: Variant) -> dict[str, object]:

@@ -189,6 +189,7 @@ TOKENS: Mapping[str, Make] = {
     "perplexity-key": of("pplx", "-", (BASE62, 48)),
     "replicate-token": of("r8", "_", (BASE62, 37)),
     "langsmith-key": of("lsv2", "_pt_", (HEX, 32), "_", (HEX, 10)),
+    "ai-gateway-key": of("agw", "_", (BASE62, 8), "_", (BASE62, 43)),
     "github-token": one_of(*(with_crc(f"gh{kind}_") for kind in "pousr")),
     "github-fine-grained": of("github", "_pat_", (BASE62, 22), "_", (BASE62, 59)),
     "gitlab-token": one_of(of("glpat", "-", (URL64, 20)), gitlab_routable),

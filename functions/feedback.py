@@ -1,7 +1,24 @@
 """What a person says of a request: of its answer, or of what a guardrail made of it."""
 
+from typing_extensions import TypedDict
+
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.feedback.given import Feedback, row
+from ai_gateway.openapi.operation import Operation
+
+
+class Kept(TypedDict):
+    """The id of what was kept."""
+
+    feedback_id: str
+
+
+API = Operation(
+    body=Feedback,
+    reply=Kept,
+    statuses=(201,),
+    example={"request_id": "01890a5dac96774bbcceb302099a8057", "thumb": "up"},
+)
 
 
 def handle(event: Event, context: Context) -> Reply:

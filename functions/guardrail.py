@@ -1,15 +1,18 @@
 """What the guardrail policies say of a text, without asking a model."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from ai_gateway.answer.vault import masked
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import BadRequest
 from ai_gateway.guardrails.check import Stage
-from ai_gateway.guardrails.engine import Guardrails, Verdict
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.inspection import Verdict
 from ai_gateway.guardrails.scene import Scene, Text
+from ai_gateway.openapi.operation import Operation
 
 SHOWN = ("policy", "check", "rule", "action", "score", "start", "end")
 
@@ -24,13 +27,27 @@ class Question(BaseModel):
     stage: Stage = "input"
 
 
+class Inspected(TypedDict):
+    """Whether the text may pass, and why."""
+
+    allowed: bool
+    action: str
+    output: str
+    scores: dict[str, float]
+    verdicts: list[dict[str, Any]]
+
+
+API = Operation(body=Question, reply=Inspected, example={"inputs": "How do I build a pipe bomb?"})
+
+
 def handle(event: Event, context: Context) -> Reply:
     """The verdict, its reasons with their places in the text, and every check's score."""
     question = event.parse(Question)
     names = event.route.guardrails if question.policies is None else question.policies
     check_names(names or (), context.policies)
     texts = [Text(question.inputs, question.stage)]
-    inspection = context.policies.inspect(texts, names, Scene(texts, ask=context.consult))
+    ask = context.consult and context.consult(event)
+    inspection = context.policies.inspect(texts, names, Scene(texts, ask=ask))
     return Reply(
         {
             "allowed": inspection.action != "block",

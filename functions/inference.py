@@ -1,9 +1,11 @@
 """The original gateway's own surface: one text in, one model's answer out."""
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 from ai_gateway.answer.call import Call
 from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.openapi.operation import Operation
 
 
 class Question(BaseModel):
@@ -13,6 +15,22 @@ class Question(BaseModel):
 
     inputs: str
     model_name: str | None = None
+
+
+class Answered(TypedDict):
+    """What the model said, and which one it was."""
+
+    request_id: str
+    model: str
+    output: str
+
+
+API = Operation(
+    body=Question,
+    reply=Answered,
+    example={"inputs": "What is a finite state machine?"},
+    asks_model=True,
+)
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -3,6 +3,9 @@
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import Forbidden
 from ai_gateway.judge import tick
+from ai_gateway.openapi.operation import Operation
+
+API = Operation()
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -1,7 +1,23 @@
 """Should traffic come here? The bundle, the record store and the models, each with how it is."""
 
+from typing_extensions import TypedDict
+
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.manifest.problem import counted
+from ai_gateway.openapi.operation import Operation
+
+
+class Readiness(TypedDict):
+    """How the parts are; what is wrong is a warning."""
+
+    status: str
+    bundle: str
+    records: str
+    models: str
+    weights: str | None
+
+
+API = Operation(reply=Readiness)
 
 
 def handle(_event: Event, context: Context) -> Reply:

@@ -1,10 +1,34 @@
 """The models' current scores, and when they were published."""
 
+from typing_extensions import TypedDict
+
+from ai_gateway.access.allowed import may_ask
 from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.openapi.operation import Operation
 
 
-def handle(_event: Event, context: Context) -> Reply:
-    """Every model that routing may choose; 1.0 where nobody judged it yet."""
+class Score(TypedDict):
+    """What the judge has made of a model: a mean, its interval, and of how many answers."""
+
+    score: float
+    low: float
+    high: float
+    samples: int
+
+
+class Published(TypedDict):
+    """The scores that routing follows now; null where none were published."""
+
+    weights_id: str | None
+    published_at: float | None
+    models: dict[str, Score]
+
+
+API = Operation(reply=Published)
+
+
+def handle(event: Event, context: Context) -> Reply:
+    """Every model but the judge's that the caller may ask; 1.0 where nobody judged it yet."""
     published = context.weights.current
     judge = context.manifest.judge.model if context.manifest.judge else None
     return Reply(
@@ -19,7 +43,7 @@ def handle(_event: Event, context: Context) -> Reply:
                     "samples": score.samples,
                 }
                 for name in context.manifest.models
-                if name != judge
+                if name != judge and may_ask(name, event.caller)
                 for score in [published.score(name)]
             },
         }

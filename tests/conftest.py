@@ -1,5 +1,7 @@
 """A whole gateway in one process: real bundle, real records, the stand-in behind every model."""
 
+import logging
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,9 @@ from ai_gateway.service import Service, Snapshot
 from ai_gateway.settings import Settings
 from ai_gateway.simulator import Simulator, variables
 from runner import application
+
+# A shell's background job ignores SIGINT, and so would all that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 KEY = "a-key-for-tests"
@@ -40,6 +45,16 @@ models:
 judge: {model: judge}
 routes:
 """
+
+
+@pytest.fixture(autouse=True)
+def _levels() -> Iterator[None]:
+    """A gateway's log level is its process's: the next test has the one from before."""
+    loggers = [logging.getLogger(name) for name in ("", "ai_gateway", "functions")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 @dataclass

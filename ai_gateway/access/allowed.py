@@ -29,7 +29,9 @@ def may_ask(model: str, caller: Caller) -> bool:
 def _missing(route: Route, caller: Caller) -> str | None:
     if caller.admin:
         return None
-    if caller.routes is not None and route.name not in caller.routes:
+    # A session opens the portal alone: its routes are those that its keys may be given.
+    named = None if caller.scheme == "session" else caller.routes
+    if named is not None and route.name not in named:
         return f"Route {route.name} is not one that this caller may call."
     if route.scopes and not (caller.scopes or frozenset()).issuperset(route.scopes):
         return f"Route {route.name} asks for the scope {', '.join(route.scopes)}."

@@ -97,8 +97,8 @@ def says_json(headers: Mapping[str, str]) -> bool:
     return kind == "application/json"
 
 
-def search(event: Event) -> Search:
-    """The query of ``event``; raises BadRequest."""
+def query(event: Event, model: type[Asked]) -> Asked:
+    """The query of ``event``, each field once; raises BadRequest."""
     try:
         pairs = parse_qsl(event.query, keep_blank_values=True, max_num_fields=10)
     except ValueError:
@@ -106,6 +106,6 @@ def search(event: Event) -> Search:
     if len(found := dict(pairs)) != len(pairs):
         raise BadRequest("A field stands twice in the query.")
     try:
-        return Search.model_validate(found)
+        return model.model_validate(found)
     except pydantic.ValidationError as error:
         raise bad_request(error) from None

@@ -4,7 +4,8 @@ A key comes as ``X-API-Key``, ``api-key`` or ``Authorization``, looked for in th
 credential that is presented and wrong is refused, whatever else would do. ``platform`` is the user
 name that Cloudera AI's proxy sets; it is believed only where ``Identity.platform`` says so, and
 there a Bearer that is no key of ours is the platform's own and counts as absent. What begins as an
-issued key does is one of ours, if only one that ended.
+issued key does is one of ours, if only one that ended. ``session`` is who signed in to the portal:
+a cookie, which a browser sends by itself, counts where no credential does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ai_gateway.access.allowed import may_call
 from ai_gateway.access.asked import says_json
@@ -22,6 +24,9 @@ from ai_gateway.contract import ANONYMOUS, Caller
 from ai_gateway.errors import Forbidden, Unauthenticated
 from ai_gateway.manifest.model import Route
 from ai_gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from ai_gateway.portal.sessions import Sessions
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -34,6 +39,7 @@ class Identity:
     platform: bool = False
     tokens: Tokens | None = None
     keys: IssuedKeys | None = None
+    sessions: Sessions | None = None
 
     @classmethod
     def of(
@@ -43,6 +49,7 @@ class Identity:
         loopback: bool,
         tokens: Tokens | None = None,
         keys: IssuedKeys | None = None,
+        sessions: Sessions | None = None,
     ) -> Identity:
         """The platform is trusted on CAI, on a loopback address, when the operator says so."""
         return cls(
@@ -50,6 +57,7 @@ class Identity:
             platform=settings.on_cai and loopback and settings.trust_platform,
             tokens=tokens,
             keys=keys,
+            sessions=sessions,
         )
 
     def caller(self, route: Route, method: str, headers: Mapping[str, str]) -> Caller:
@@ -59,6 +67,10 @@ class Identity:
             return known
         if not route.auth:
             raise Forbidden(f"Route {route.name} declares no auth, so only an administrator may.")
+        if known is None and self.sessions and "session" in route.auth:
+            person = self.sessions.caller(method, headers)
+            if person:
+                return person
         user = headers.get("remote-user", "").strip()
         if self.platform and user and "platform" in route.auth:
             if "," in user:  # several of the header: the proxy's own is one of them, but which?
@@ -126,6 +138,7 @@ def _wanted(route: Route) -> str:
         "api-key": "an API key as X-API-Key, api-key or Authorization: Bearer",
         "jwt": "a token of its issuer as Authorization: Bearer",
         "platform": "a Cloudera AI user, signed in through its proxy",
+        "session": "somebody who is signed in at /portal",
     }
     accepted = " or ".join(ways[scheme] for scheme in route.auth if scheme in ways)
     return f"This route needs {accepted}."

@@ -35,7 +35,7 @@ UNKNOWN = 60.0  # seconds between fetches that a token's unknown key brings abou
 
 _ISSUERS = 64  # whose keys are fetched at once
 _FETCH = 10.0  # seconds that a fetch may take, with nobody waiting for it
-_DISCOVERY = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery, 4)
+DISCOVERY = "/.well-known/openid-configuration"  # below the issuer (OpenID Connect Discovery, 4)
 
 
 class Source(NamedTuple):
@@ -83,7 +83,7 @@ class Fetcher:
         get = partial(self._get, source.name, deadline=deadline, cancel=cancel)
         if source.url is not None:
             return get(source.url)
-        return get(discovered(source.issuer, get(source.issuer.rstrip("/") + _DISCOVERY)))
+        return get(discovered(source.issuer, get(source.issuer.rstrip("/") + DISCOVERY)))
 
     def close(self) -> None:
         """Close every connection."""
@@ -116,12 +116,13 @@ def discovered(issuer: str, document: bytes) -> str:
     if configuration.get("issuer") != issuer:
         raise Unusable("the OpenID configuration of another issuer")
     url = configuration.get("jwks_uri")
-    if not isinstance(url, str) or _origin(url) != _origin(issuer):
+    if not isinstance(url, str) or origin(url) != origin(issuer):
         raise Unusable("a jwks_uri that is not on the issuer's own host: name it as jwks_url")
     return url
 
 
-def _origin(url: str) -> tuple[str, str] | None:
+def origin(url: str) -> tuple[str, str] | None:
+    """The scheme and the host with its port; None for what is no URL."""
     try:
         parts = urlsplit(url)
     except ValueError:

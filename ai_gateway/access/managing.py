@@ -66,8 +66,8 @@ class Manager:
         with self._noted("key.issue", "keys"):
             self._refuse_followed()
             parent = self._parent(asked)
-            self._refuse_unknown(asked)
-            grant = granted(asked, parent, self.now)
+            grant = granted(asked, self._ceiling(parent), self.now)
+            self._refuse_unknown(asked)  # last: only of what he has may a key learn what there is
         identity, (prefix, text) = self._id(), new_text(self.context.random)
         key = Key(
             id=identity,
@@ -157,6 +157,10 @@ class Manager:
         if parent is not None:
             self._refuse_ended(parent, "parent")
             self._refuse_crowded(parent, self.issued.keys)
+        return parent
+
+    def _ceiling(self, parent: Key | None) -> Key | None:
+        """What a key below ``parent`` may not exceed; None where nothing bounds it."""
         return parent
 
     def _refuse_followed(self) -> None:

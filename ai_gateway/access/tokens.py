@@ -42,7 +42,16 @@ _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 
 #: Why a token was refused: for the operator's count, never for its sender.
 Reason = Literal[
-    "unreadable", "foreign", "header", "key", "signature", "claims", "audience", "time", "scopes"
+    "unreadable",
+    "foreign",
+    "header",
+    "key",
+    "signature",
+    "claims",
+    "audience",
+    "time",
+    "scopes",
+    "nonce",
 ]
 
 

@@ -19,7 +19,7 @@ from ai_gateway.answer.streamed import Streamed, Translated
 from ai_gateway.answer.tries import Tries
 from ai_gateway.answer.turns import Turn
 from ai_gateway.clock import Clock
-from ai_gateway.cost.charge import charge
+from ai_gateway.cost.charge import charge_of
 from ai_gateway.cost.estimate import complete
 from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, Forbidden, GatewayError
@@ -197,9 +197,7 @@ class Forward:
         decision.served, decision.output = place.name, reading.text
         decision.finish_reason = reading.finish_reason
         decision.usage = complete(call.format, call.body, reading, broken=broken)
-        model = place.model
-        public = None if model.price else self.prices.look_up(model.url, model.model_id)
-        decision.charge = charge(decision.usage, model.price, public)
+        decision.charge = charge_of(decision.usage, place.model, self.prices)
 
     def _by(self, call: Call, turn: Turn) -> float:
         """When the answer must be here: one try has the model's time-out, all have one deadline."""

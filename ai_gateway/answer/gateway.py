@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from ai_gateway import strictjson
 from ai_gateway.answer.asking import Asking
@@ -43,6 +44,9 @@ from ai_gateway.records import Records
 from ai_gateway.resilience.aside import Aside
 from ai_gateway.upstream import Upstreams
 
+if TYPE_CHECKING:
+    from ai_gateway.webhooks.hooks import Webhooks
+
 
 class Gateway:
     """Answers calls by one bundle's rules; swapped whole when the bundle is reloaded."""
@@ -64,16 +68,19 @@ class Gateway:
         limits: Limits,
         aside: Aside,
         metrics: Metrics,
+        webhooks: Webhooks | None = None,
     ) -> None:
         self._naming = Naming(manifest)
-        self._recorder = Recorder(records, manifest_hash, policies, clock, metrics)
+        self._recorder = Recorder(records, manifest_hash, policies, clock, metrics, webhooks)
         self._policies, self._metrics = policies, metrics
         there = places(manifest.models)
         #: What limits and budgets let through.
         self.gate = Gate(manifest, there, policies, prices, limits)
-        #: How a guardrail check asks a model.
-        self.ask = Asking(there, upstreams, tries.turns, clock)
-        self._guard = Guard(policies, self.ask, metrics)
+        #: How a guardrail check asks a model, for the sake of an event.
+        self.asking = Asking(
+            there, upstreams, tries.turns, prices, self._recorder, clock, random
+        ).of
+        self._guard = Guard(policies, self.asking, metrics)
         self._selection = Selection(manifest, weights, random, tries.turns.watch(there))
         forward = Forward(there, upstreams, tries, prices, clock)
         unseen = replace(forward, tries=replace(tries, patient=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,10 +10,12 @@ from ai_gateway.answer.beside import beside, mute, strings_of
 from ai_gateway.answer.call import Answer, Call
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.vault import Vault, merged
+from ai_gateway.contract import Event
 from ai_gateway.errors import GuardrailUnavailable, PolicyViolation
 from ai_gateway.formats import Format
 from ai_gateway.formats.said import strings as said
-from ai_gateway.guardrails.engine import FAILED, Guardrails, Inspection, Redaction
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.inspection import FAILED, Inspection, Redaction
 from ai_gateway.guardrails.scene import Ask, Scene, Text
 from ai_gateway.manifest.model import Route
 from ai_gateway.metrics import Metrics
@@ -24,7 +26,7 @@ class Guard:
     """Applies the policies of one bundle, and notes in the decision what they said."""
 
     policies: Guardrails
-    ask: Ask
+    ask: Callable[[Event], Ask]
     metrics: Metrics
 
     def question(self, call: Call, decision: Decision) -> Call:
@@ -38,9 +40,10 @@ class Guard:
             decision.input = _joined(call.texts())
             return call
         around = self._around(call)
-        found = self.policies.inspect(around.texts, names, around, weigh=False)
+        whose = call.event.caller.tenant
+        found = self.policies.inspect(around.texts, names, around, weigh=False, whose=whose)
         if self.policies.redacts("input", names):
-            self.policies.redact(_unread(call, around.texts), names, found)
+            self.policies.redact(_unread(call, around.texts), names, found, whose)
         clean = True
         if found.redactions:
             call, clean = self._redacted(call, found, decision)
@@ -62,7 +65,9 @@ class Guard:
     def scene(self, decision: Decision, texts: Sequence[Text]) -> Scene:
         """What stands around ``texts`` where nothing else is known."""
         known = decision.scene
-        return replace(known, texts=(*known.texts, *texts)) if known else Scene(texts, ask=self.ask)
+        if known is None:
+            return Scene(texts, ask=self.ask(decision.event))
+        return replace(known, texts=(*known.texts, *texts))
 
     def inspect(self, texts: Sequence[Text], decision: Decision) -> Inspection:
         """What the policies of the decision's route say; noted and counted."""
@@ -127,7 +132,7 @@ class Guard:
         return not (found.redactions or found.unsure)
 
     def _around(self, call: Call) -> Scene:
-        return Scene(tuple(_texts(call)), call.body, call.model, self.ask)
+        return Scene(tuple(_texts(call)), call.body, call.model, self.ask(call.event))
 
     def _redacted(self, call: Call, found: Inspection, decision: Decision) -> tuple[Call, bool]:
         """``call`` with placeholders, and whether they could be put in everywhere."""

@@ -17,7 +17,7 @@ from ai_gateway.answer.guard import Guarding
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.vault import merged
 from ai_gateway.errors import GatewayError, GuardrailUnavailable, PolicyViolation
-from ai_gateway.guardrails.engine import Inspection
+from ai_gateway.guardrails.inspection import Inspection
 from ai_gateway.guardrails.policy import Streaming
 from ai_gateway.guardrails.scene import Text
 

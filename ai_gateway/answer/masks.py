@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from ai_gateway import strictjson
 from ai_gateway.answer.vault import Vault, masked
-from ai_gateway.guardrails.engine import Guardrails, Inspection
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.inspection import Inspection
 from ai_gateway.guardrails.scene import Text
 
 #: From here on a number may be that of a card or a telephone.

@@ -14,6 +14,7 @@ from typing import Final, get_args
 from ai_gateway.access.allowed import may_ask
 from ai_gateway.access.identity import permits
 from ai_gateway.answer.call import AUTO, Call
+from ai_gateway.answer.record import MAX_NAME
 from ai_gateway.errors import Forbidden, UnknownModel
 from ai_gateway.limits.gate import check_size
 from ai_gateway.manifest.model import Manifest, Privacy, Route
@@ -39,12 +40,14 @@ class Naming:
         UnknownModel for a model that the caller may not ask.
         """
         name, called, caller = call.model, call.event.route, call.event.caller
-        if name in self.manifest.models and not may_ask(name, caller):
-            raise UnknownModel(f"This caller may ask no model {name!r}.", param="model")
-        if name in AUTO or name in self.manifest.models:
+        if name in AUTO:
             return call
-        route = self.manifest.nameable(name)
+        route = None if name in self.manifest.models else self.manifest.nameable(name)
         if route is None:
+            if not may_ask(name, caller):  # in the same words whether there is one or not
+                raise UnknownModel(
+                    f"This caller may ask no model {name[:MAX_NAME]!r}.", param="model"
+                )
             return call
         if not permits(route, caller):
             raise Forbidden(f"Route {route.name} is not one that this caller may call.")

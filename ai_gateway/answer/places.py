@@ -53,4 +53,7 @@ def _places(name: str, model: Model) -> Places:
 def _served(model: Model, endpoint: Endpoint) -> Model:
     """``model`` at ``endpoint``, which says only what differs."""
     given = {name: getattr(endpoint, name) for name in Endpoint.model_fields}
-    return model.model_copy(update={k: value for k, value in given.items() if value is not None})
+    changed = {name: value for name, value in given.items() if value is not None}
+    if endpoint.client_cert:  # the model's key is of another certificate
+        changed["client_key"] = endpoint.client_key
+    return model.model_copy(update=changed)

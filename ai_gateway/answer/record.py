@@ -16,7 +16,7 @@ from ai_gateway.cache.semantic import Hit
 from ai_gateway.contract import Event
 from ai_gateway.cost.charge import Charge
 from ai_gateway.formats import Usage
-from ai_gateway.guardrails.engine import Verdict
+from ai_gateway.guardrails.inspection import Verdict
 from ai_gateway.guardrails.scene import Scene
 from ai_gateway.telemetry.tracing import CallSpan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ai_gateway.answer.masks import Masks
 from ai_gateway.answer.record import Decision, row
@@ -14,6 +15,9 @@ from ai_gateway.guardrails.engine import Guardrails
 from ai_gateway.metrics import Metrics
 from ai_gateway.records import Records
 from ai_gateway.telemetry import current, tracing
+
+if TYPE_CHECKING:
+    from ai_gateway.webhooks.hooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Recorder:
     policies: Guardrails
     clock: Clock
     metrics: Metrics
+    #: Tells receivers; None where the bundle names none.
+    webhooks: Webhooks | None = None
 
     @contextmanager
     def recorded(self, decision: Decision) -> Iterator[None]:
@@ -66,3 +72,5 @@ class Recorder:
         current.decided(decision)
         if decision.event.trace is not None:
             tracing.ended(decision)
+        if self.webhooks is not None:
+            self.webhooks.decided(decision)

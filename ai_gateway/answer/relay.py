@@ -58,7 +58,9 @@ class Relay:
         """What goes out, with placeholders where a policy redacts, and what these stand for."""
         event = decision.event
         question, policies = proxied.question(event), self.guard.policies
-        found = policies.inspect(question.texts, event.route.guardrails, weigh=False)
+        found = policies.inspect(
+            question.texts, event.route.guardrails, weigh=False, whose=event.caller.tenant
+        )
         vault, clean = None, True
         if found.redactions:
             vault = Vault(text.text for text in question.texts)

@@ -65,7 +65,7 @@ def choose(
         rest = dict(zip(others, _probabilities(others, scores, routing), strict=True))
         shares = mixed(rest, canary)
         probabilities = [shares[model] for model in models]
-    index = _draw(probabilities, seed / SEEDS)
+    index = drawn(probabilities, seed / SEEDS)
     candidates = tuple(
         Candidate(model, probability, scores[model])
         for model, probability in zip(models, probabilities, strict=True)
@@ -93,7 +93,7 @@ def _weighted(scores: Sequence[float]) -> list[float]:
     return [score / total for score in scores]
 
 
-def _draw(probabilities: Sequence[float], draw: float) -> int:
+def drawn(probabilities: Sequence[float], draw: float) -> int:
     """The first whose cumulative probability exceeds ``draw``; one of probability 0 never is."""
     cumulative = list(accumulate(probabilities))
     return bisect_right(cumulative, draw * cumulative[-1])  # their sum is 1 but for rounding

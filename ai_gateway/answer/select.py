@@ -41,7 +41,7 @@ class Selection:
         if decision.route_to is not None:
             return self._rerouted(call, decision.route_to, published.score(decision.route_to))
         if call.model not in AUTO and not call.routed:
-            return pinned(_known(call.model, models, route), published.score(call.model))
+            return pinned(_known(call, models), published.score(call.model))
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
         excluded = self._excluded(call, models)
@@ -101,11 +101,13 @@ def _reason(error: BadRequest, route: Route) -> str:
     return error.message[:200] if route.privacy == "full" else error.code
 
 
-def _known(name: str | None, models: tuple[str, ...], route: Route) -> str:
+def _known(call: Call, models: Sequence[str]) -> str:
+    name, event = call.model or "", call.event
     if name not in models:
-        named, there_is = (name or "")[:MAX_NAME], ", ".join(models)
+        there_is = ", ".join(model for model in models if may_ask(model, event.caller)) or "none"
         raise UnknownModel(
-            f"There is no model {named!r} on route {route.name}; there is {there_is}.",
+            f"There is no model {name[:MAX_NAME]!r} on route {event.route.name};"
+            f" there is {there_is}.",
             param="model",
         )
     return name

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 import re2
 
-from ai_gateway.guardrails.engine import Redaction
+from ai_gateway.guardrails.inspection import Redaction
 
 #: Every placeholder looks so, and no longer one is made.
 PLACEHOLDER: Final = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}\]")

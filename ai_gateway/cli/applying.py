@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from ai_gateway.cli.desired import ROUTE, Entry, same
-from ai_gateway.client import AI_Gateway, GatewayError, Route
+from ai_gateway.client import AI_Gateway, Route
 
 _SECURED: Final = {"auth", "rateLimit"}
 
@@ -20,7 +20,8 @@ class Step:
     path: str
     keys: tuple[str, ...] = ()
     body: Entry = field(default_factory=dict)
-    before: Route | None = None
+    #: Of the route that is replaced.
+    name: str | None = None
 
     def row(self) -> dict[str, Any]:
         """As it is told."""
@@ -56,7 +57,7 @@ def _step(entry: Entry, found: list[Route]) -> Step:
         return Step("keep", path)
     if differing <= _SECURED:
         return Step("secure", path, keys, {key: entry[key] for key in keys})
-    return Step("replace", path, keys, {**_whole(path, found), **entry}, found[0])
+    return Step("replace", path, keys, {**_whole(path, found), **entry}, found[0].name)
 
 
 def _differs(key: str, entry: Entry, route: Route) -> bool:
@@ -91,20 +92,6 @@ def _done(gateway: AI_Gateway, step: Step, version: str | None) -> str | None:
         keywords = {"auth": "auth", "rateLimit": "rate_limit"}
         said = {keywords[key]: value for key, value in step.body.items()}
         return gateway.secure(step.path, version=version, **said).version
-    if step.before is None:
+    if step.name is None:
         return gateway.create_route(**step.body, version=version).version
-    version = gateway.delete_route(step.before.name, version=version)
-    try:
-        return gateway.create_route(**step.body, version=version).version
-    except GatewayError:
-        _put_back(gateway, step.before)
-        raise
-
-
-def _put_back(gateway: AI_Gateway, route: Route) -> None:
-    try:
-        gateway.create_route(**route.entry)
-    except GatewayError as error:
-        raise ValueError(
-            f"{route.path}: neither replaced nor put back, and gone: {error.message}"
-        ) from None
+    return gateway.replace_route(**{**step.body, "name": step.name}, version=version).version

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ai_gateway.cli.home import UNNAMED, Home, add_cluster
-from ai_gateway.cli.output import show
+from ai_gateway.cli.output import form_of, show
 from ai_gateway.client import AI_Gateway, Forbidden, Key, Route, clusters
+from ai_gateway.clock import SystemClock
 from ai_gateway.settings import Settings
 
 _ROUTE = ("name", "path", "methods", "target", "function", "auth", "rateLimit")
@@ -141,6 +142,31 @@ def models(options: argparse.Namespace) -> None:
     found = gateway_of(options).models()
     rows = [{"name": name, **model} for name, model in found.items()]
     show(found, rows, ("name", "model_id", "url", "dialect"), options.format)
+
+
+def logs(options: argparse.Namespace) -> None:
+    """Show recorded requests, a line each, oldest first; -f goes on with those that come."""
+    from ai_gateway.cli import logs as showing  # noqa: PLC0415 - for this alone
+
+    said = {name: getattr(options, name) for name in ("route", "model", "status", "outcome")}
+    if options.since is not None:
+        said["since"] = showing.moment(options.since, SystemClock().now())
+    gateway = gateway_of(options)
+    page = gateway.requests(**said, limit=options.limit)
+    showing.write(reversed(page.rows), options.format)
+    if options.follow:
+        showing.Following(gateway, said, options.format).run(page.cursor)
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Explain one recorded request: what was asked, who could answer, who did, and why."""
+    found = gateway_of(options).explain(options.id)
+    if form_of(options.format) == "json":
+        show(found, [], (), "json")
+        return
+    from ai_gateway.cli.explaining import page  # noqa: PLC0415 - for this alone
+
+    sys.stdout.write(page(found))
 
 
 def status(options: argparse.Namespace) -> None:

@@ -22,9 +22,11 @@ examples:
   ai-gateway-cli metrics --type latency --endpoint /chat --format json
   ai-gateway-cli keys create --name search --route inference --expires-in 90d
   ai-gateway-cli config --log-level debug
+  ai-gateway-cli logs -f --outcome failed
+  ai-gateway-cli explain 01890a5dac96774bbcceb302099a8057
 
 The key is AI_GATEWAY_API_KEY, else the one that init kept. Exit codes: 0 done, 1 refused or
-failed, 2 not understood.
+failed, 2 not understood, 130 ended by Ctrl-C.
 """
 _TEXT = argparse.RawDescriptionHelpFormatter
 
@@ -115,6 +117,21 @@ def _metrics(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", help="of the routes with this path alone")
 
 
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("--route", help="of this route alone, by its name")
+    parser.add_argument("--model", help="that this model was chosen for")
+    parser.add_argument("--status", type=int, help="answered with this status")
+    outcomes = ["served", "refused", "failed"]
+    parser.add_argument("--outcome", choices=outcomes, help="below 400, below 500, 500 and more")
+    parser.add_argument("--since", help="10m, 2h, or a time such as 2026-03-01T12:00:00Z")
+    parser.add_argument("--limit", type=int, default=100, help="the newest ones; default: 100")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="REQUEST_ID", help="as `logs` and x-request-id have it")
+
+
 def _config(parser: argparse.ArgumentParser) -> None:
     levels = ["debug", "info", "warning", "error", "critical"]
     parser.add_argument("--log-level", choices=levels, help="default: show the one in force")
@@ -161,6 +178,8 @@ _COMMANDS = (
     ("secure", commands.secure, _secure),
     ("metrics", commands.metrics, _metrics),
     ("models", commands.models, _nothing),
+    ("logs", commands.logs, _logs),
+    ("explain", commands.explain, _explain),
     ("status", commands.status, _nothing),
     ("config", commands.config, _config),
 )

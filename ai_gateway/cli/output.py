@@ -12,12 +12,15 @@ Row = Mapping[str, Any]
 
 def show(value: Any, rows: Sequence[Row], columns: Sequence[str], form: str | None) -> None:
     """Write ``value`` as JSON, or ``rows`` as a table; by default what stdout is for."""
-    if form is None:
-        form = "table" if sys.stdout.isatty() else "json"
-    if form == "json":
+    if form_of(form) == "json":
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(table(rows, columns))
+
+
+def form_of(form: str | None) -> str:
+    """``table`` or ``json``: what was said, else what stdout is for."""
+    return form or ("table" if sys.stdout.isatty() else "json")
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
@@ -26,19 +29,19 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> str:
     if not used:
         return "none\n"
     lines = [[name.upper() for name in used]]
-    lines += [[_cell(row.get(name)) for name in used] for row in rows]
+    lines += [[cell(row.get(name)) for name in used] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """One value; what would steer the terminal is shown as a question mark."""
     if value is None:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        value = ", ".join(f"{name}={_cell(each)}" for name, each in value.items())
+        value = ", ".join(f"{name}={cell(each)}" for name, each in value.items())
     if isinstance(value, (list, tuple)):
-        value = ", ".join(map(_cell, value))
+        value = ", ".join(map(cell, value))
     return "".join(each if each.isprintable() else "?" for each in str(value))

@@ -17,7 +17,7 @@ from ai_gateway.client.errors import (
     Unreachable,
 )
 from ai_gateway.client.synchronous import AI_Gateway
-from ai_gateway.client.values import Answer, Key, Route, Security
+from ai_gateway.client.values import Answer, Key, Requests, Route, Security
 
 __all__ = [
     "AI_Gateway",
@@ -31,6 +31,7 @@ __all__ = [
     "NotFound",
     "PreconditionFailed",
     "RateLimited",
+    "Requests",
     "Route",
     "Security",
     "ServerError",

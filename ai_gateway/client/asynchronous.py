@@ -14,7 +14,7 @@ from ai_gateway.client import calls, clusters
 from ai_gateway.client.calls import UNSAID, Call, Unsaid, Value
 from ai_gateway.client.connection import Connection
 from ai_gateway.client.retrying import Retrying
-from ai_gateway.client.values import Answer, Key, Route, Security
+from ai_gateway.client.values import Answer, Key, Requests, Route, Security
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,6 +87,25 @@ class AsyncAI_Gateway(Connection):  # noqa: N801 - the name that its users know
         """One route by its name."""
         return await self._send(calls.route(name))
 
+    async def replace_route(
+        self,
+        name: str,
+        path: str,
+        target: str,
+        methods: str | Sequence[str] = ("POST",),
+        *,
+        version: str | None = None,
+        **more: Any,
+    ) -> Route:
+        """A route that is there as it is to be, whole and in one step: what is not said goes.
+
+        Only while the bundle is ``version``, if one is given; PreconditionFailed where it is not,
+        or where there is no such route. ``more`` as for ``create_route``.
+        """
+        return await self._send(
+            calls.replace_route(name, path, target, methods, version=version, more=more)
+        )
+
     async def delete_route(self, name: str, *, version: str | None = None) -> str | None:
         """Take a route out: only while the bundle is ``version``, if one is given.
 
@@ -127,6 +146,38 @@ class AsyncAI_Gateway(Connection):  # noqa: N801 - the name that its users know
     async def log_level(self, level: str | Unsaid | None = UNSAID) -> dict[str, Any]:
         """The level of the gateway's log lines: asked, changed, or by None as declared again."""
         return await self._send(calls.log_level(level))
+
+    async def requests(
+        self,
+        *,
+        route: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        outcome: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Requests:
+        """Recorded requests, newest first; with the ``cursor`` of a page what is new since.
+
+        ``model`` is the chosen one, ``outcome`` is ``served``, ``refused`` or ``failed``; times
+        are seconds since the epoch. Without ``since`` a day is looked through.
+        """
+        filters = {
+            "route": route,
+            "model": model,
+            "status": status,
+            "outcome": outcome,
+            "since": since,
+            "until": until,
+            "limit": limit,
+        }
+        return await self._send(calls.requests(filters, cursor))
+
+    async def explain(self, id: str) -> dict[str, Any]:  # noqa: A002 - what it is
+        """One recorded request: its ``request``, ``scores``, ``feedback``, and ``derived``."""
+        return await self._send(calls.explain(id))
 
     async def ask(self, inputs: str, *, model: str | None = None) -> Answer:
         """One question, to the model that routing chooses or to ``model``."""

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from ai_gateway.client.values import Answer, Key, Route, Security, several
+from ai_gateway.client.values import Answer, Key, Requests, Route, Security, several
 
 Value = TypeVar("Value")
 _PAGE: Final = 1_000
@@ -69,6 +69,21 @@ def route(name: str) -> Call[Route]:
     return Call("GET", f"/api/v1/routes/{quote(name, safe='')}", _route)
 
 
+def replace_route(
+    name: str,
+    path: str,
+    target: str,
+    methods: str | Sequence[str],
+    *,
+    version: str | None,
+    more: Mapping[str, Any],
+) -> Call[Route]:
+    """A route that is there as it is to be, whole: of that version, or whatever is there."""
+    body = {"path": path, "target": target, "methods": several(methods), **more}
+    where = f"/api/v1/routes/{quote(name, safe='')}"
+    return Call("PUT", where, _route, body, version or "*")
+
+
 def delete_route(name: str, version: str | None) -> Call[str | None]:
     """A route less: the one of that version, or whatever is there."""
     path = f"/api/v1/routes/{quote(name, safe='')}"
@@ -111,6 +126,17 @@ def log_level(level: str | Unsaid | None) -> Call[dict[str, Any]]:
     if level is UNSAID:
         return Call("GET", path, _dict)
     return Call("PUT", path, _dict, {"level": level})
+
+
+def requests(filters: Mapping[str, str | float | None], cursor: str | None) -> Call[Requests]:
+    """A page of recorded requests."""
+    said = {name: None if value is None else str(value) for name, value in filters.items()}
+    return Call("GET", f"/api/v1/requests{_query(**said, cursor=cursor)}", _requests)
+
+
+def explain(identity: str) -> Call[dict[str, Any]]:
+    """One recorded request."""
+    return Call("GET", f"/api/v1/requests/{quote(identity, safe='')}", _dict)
 
 
 def ask(inputs: str, model: str | None) -> Call[Answer]:
@@ -180,6 +206,11 @@ def _key(reply: httpx.Response) -> Key:
 def _keys(reply: httpx.Response) -> tuple[list[Key], bool]:
     body = reply.json()
     return [Key.of(entry) for entry in body["data"]], body["has_more"]
+
+
+def _requests(reply: httpx.Response) -> Requests:
+    body = reply.json()
+    return Requests(tuple(_list(body["data"])), body["cursor"], body["has_more"])
 
 
 def _answer(reply: httpx.Response) -> Answer:

@@ -74,6 +74,18 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """A page of recorded requests: ``rows`` as the gateway tells them, without their texts.
+
+    ``cursor`` asks for what became readable behind them; ``more`` says that there is some.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    cursor: str = field(repr=False)
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A model's answer, and by which decision that model was asked."""
 

@@ -26,6 +26,7 @@ from ai_gateway.compliance.text import table
 from ai_gateway.control.audit import Audit
 from ai_gateway.manifest.load import load
 from ai_gateway.records import Records, StoreUnavailable
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 DONE, FAILED, USAGE, PENDING = 0, 1, 2, 75
@@ -94,7 +95,10 @@ def _wanted(options: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def _opened(settings: Settings, clock: Clock) -> Iterator[Records]:
-    with Records.open(settings.data, settings.wal, clock, background=False) as records:
+    keyring = Keyring.for_command(settings.encryption)
+    with Records.open(
+        settings.data, settings.wal, clock, background=False, keyring=keyring
+    ) as records:
         yield records
 
 

@@ -24,7 +24,9 @@ TABLES: Final[Mapping[Table, bool]] = {
     "requests": True,
     "scores": True,
     "feedback": True,
+    "webhooks": True,
     "weights": False,
+    "audit": False,
 }
 
 
@@ -75,6 +77,7 @@ class TenantRetention(Closed):
     requests: Age | None = None
     scores: Age | None = None
     feedback: Age | None = None
+    webhooks: Age | None = None
 
 
 class Retention(Closed):
@@ -83,7 +86,9 @@ class Retention(Closed):
     requests: Age | None = None
     scores: Age | None = None
     feedback: Age | None = None
+    webhooks: Age | None = Field(None, description="Dead letters.")
     weights: Age | None = Field(None, description="The newest are kept always: routing needs them.")
+    audit: Age | None = Field(None, description="What is left of its chains stays verifiable.")
     tenants: dict[Annotated[str, Field(min_length=1, max_length=200)], TenantRetention] = Field(
         {}, description="Longer or shorter, by the tenant's name."
     )

@@ -2,7 +2,8 @@
 
 Each process is a writer with a chain of its own: a row holds the hash of the one before it, so
 that no row can be changed, taken out or put elsewhere without every later one telling. What is cut
-off a chain's end leaves no trace in it; the log has each row's hash for that.
+off a chain's end leaves no trace in it; the log has each row's hash for that. Rows that were pruned
+leave an anchor: see ``anchors``.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import json
 import logging
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.contract import Caller, Event
+from ai_gateway.control.anchors import IDLE, RESUME, Anchors, said_until
 from ai_gateway.control.masking import masked
 from ai_gateway.records import Records
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,9 +64,13 @@ class Audit:
     records: Records
     clock: Clock
     writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    #: Is told of each row, and of the value after the change; it must not raise.
+    listener: Callable[[Mapping[str, Any], object], object] | None = None
     _lock: Lock = field(default_factory=Lock)
     _number: int = 0
     _previous: str = ""
+    #: When the last row was written.
+    _at: int = 0
 
     def note(  # noqa: PLR0917 - what an entry says, in the order in which it is said
         self,
@@ -79,35 +86,55 @@ class Audit:
         What stands below a key for credentials is masked. ``event`` is None where nobody asked;
         ``outcome`` is ``done`` or an error's code.
         """
-        caller = event.caller if event else _GATEWAY
-        texts = {"before": _canonical(before), "after": _canonical(after)}
-        row: dict[str, Any] = {
-            "schema_version": 1,
-            "who": _sound(caller.id),
-            "scheme": caller.scheme,
-            "tenant": _sound(caller.tenant),
-            "action": action,
-            "object": _sound(object)[:1000],
-            **{name: text and text[:LONGEST] for name, text in texts.items()},
-            **{f"{name}_digest": text and _digest(text) for name, text in texts.items()},
-            "outcome": outcome,
-            "request_id": event.request_id if event else "",
-        }
+        row = _row(event, action, object, before, after, outcome)
+        at = round(self.clock.now() * 1e6)
         with self._lock:
-            row |= {
-                "audit_id": f"{self.writer}/{self._number}",
-                "at": round(self.clock.now() * 1e6),
-                "writer": self.writer,
-                "number": self._number,
-                "previous": self._previous,
-            }
-            row["hash"] = self._previous = row_hash(row)
-            self._number += 1
-            self.records.append("audit", row)
+            if self._number and at - self._at > IDLE:
+                self._keep(_row(None, RESUME, self.writer, None, {"before": self._at}, DONE), at)
+            self._keep(row, at)
+        if self.listener is not None:
+            self.listener(row, after)
+
+    def _keep(self, row: dict[str, Any], at: int) -> None:
+        row |= {
+            "audit_id": f"{self.writer}/{self._number}",
+            "at": at,
+            "writer": self.writer,
+            "number": self._number,
+            "previous": self._previous,
+        }
+        row["hash"] = self._previous = row_hash(row)
+        self._number, self._at = self._number + 1, at
+        self.records.append("audit", row)
         log.info(
             "audit %s: %s %s by %s: %s (%s)",
             *(row[name] for name in ("audit_id", "action", "object", "who", "outcome", "hash")),
         )
+
+
+def _row(  # noqa: PLR0917 - as Audit.note
+    event: Event | None,
+    action: str,
+    object: str,  # noqa: A002 - the column's name
+    before: object,
+    after: object,
+    outcome: str,
+) -> dict[str, Any]:
+    """A row without its place in the chain."""
+    caller = event.caller if event else _GATEWAY
+    texts = {"before": _canonical(before), "after": _canonical(after)}
+    return {
+        "schema_version": 1,
+        "who": _sound(caller.id),
+        "scheme": caller.scheme,
+        "tenant": _sound(caller.tenant),
+        "action": action,
+        "object": _sound(object)[:1000],
+        **{name: text and text[:LONGEST] for name, text in texts.items()},
+        **{f"{name}_digest": text and _digest(text) for name, text in texts.items()},
+        "outcome": outcome,
+        "request_id": event.request_id if event else "",
+    }
 
 
 def row_hash(row: Mapping[str, Any]) -> str:
@@ -146,15 +173,34 @@ class Fault:
         return f"{self.audit_id}: {self.what}"
 
 
-def verify(rows: Iterable[Mapping[str, Any]]) -> tuple[int, list[Fault]]:
-    """How many chains there are, and where they break."""
+class Verified(NamedTuple):
+    """How many chains there are, where they break, and how many begin behind what was pruned."""
+
+    chains: int
+    faults: list[Fault]
+    anchored: int = 0
+    #: Before it nothing is left to verify; microseconds, 0 where nothing was pruned.
+    until: int = 0
+
+
+def verify(rows: Iterable[Mapping[str, Any]]) -> Verified:
+    """Look at every chain; one whose beginning is missing is right where the log says why."""
     ordered = sorted(rows, key=itemgetter("writer", "number", "at"))
+    anchors = Anchors.of(ordered)
     chains = [list(chain) for _, chain in groupby(ordered, itemgetter("writer"))]
-    return len(chains), [fault for chain in chains for fault in _faults(chain)]
+    anchored = [chain[0]["number"] > 0 and anchors.begin(chain) for chain in chains]
+    faults = [
+        fault
+        for chain, later in zip(chains, anchored, strict=True)
+        for fault in _faults(chain, later=later)
+    ]
+    return Verified(len(chains), faults, sum(anchored), anchors.until)
 
 
-def _faults(chain: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+def _faults(chain: Sequence[Mapping[str, Any]], *, later: bool) -> Iterator[Fault]:
     expected, previous, at = 0, "", 0
+    if later:
+        expected, previous = chain[0]["number"], chain[0]["previous"]
     for row in chain:
         where, number = row["audit_id"], row["number"]
         if number < expected:
@@ -180,13 +226,19 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     options = parser.parse_args(arguments)
     settings = settings or Settings.read()
     data = options.data or settings.data
-    records = Records.open(data, settings.wal, SystemClock(), background=False)
+    keyring = Keyring.for_command(settings.encryption)
+    records = Records.open(data, settings.wal, SystemClock(), background=False, keyring=keyring)
     rows = list(records.rows("audit", [*COLUMNS, "hash"]))
-    chains, faults = verify(rows)
-    for fault in faults:
+    found = verify(rows)
+    for fault in found.faults:
         sys.stdout.write(f"{fault}\n")
-    sys.stdout.write(f"{len(rows)} rows in {chains} chains, {len(faults)} faults\n")
-    return 1 if faults else 0
+    if found.until:
+        sys.stdout.write(
+            f"verified from {said_until(found.until)} on: what is older was pruned;"
+            f" {found.anchored} chains begin behind it\n"
+        )
+    sys.stdout.write(f"{len(rows)} rows in {found.chains} chains, {len(found.faults)} faults\n")
+    return 1 if found.faults else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ models are the operator's own.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -68,6 +68,12 @@ class NewRoute(_Body):
             "errors": self.errors,
         }
         return {key: value for key, value in found.items() if value is not None}
+
+
+#: What a request may say of a route, by the manifest's keys.
+WRITABLE: Final = frozenset(
+    field.alias or name for name, field in NewRoute.model_fields.items()
+) - {"method"}
 
 
 class Secured(_Body):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_gateway.control import splice, writing
-from ai_gateway.control.bodies import NewRoute, Secured
+from ai_gateway.control.bodies import WRITABLE, NewRoute, Secured
 from ai_gateway.control.files import Files
-from ai_gateway.errors import BadRequest, Conflict, NotFound
+from ai_gateway.errors import BadRequest, Conflict, NotFound, PreconditionFailed
 from ai_gateway.manifest import document
 from ai_gateway.manifest.checks import hosts
 from ai_gateway.manifest.load import MANIFEST
@@ -62,17 +62,87 @@ def add_route(files: Files, body: NewRoute) -> Change:
     return _change(text, None, {"name": name_of(entry), **entry})
 
 
+def put_route(files: Files, name: str, body: NewRoute, *, known: bool) -> Change:
+    """The route of that name as ``body`` says it, whole: in place of what is there, or new.
+
+    Raises PreconditionFailed where there is none and it is to be a ``known`` one; Conflict where
+    the one that is there has keys that no body can say, which would be lost.
+    """
+    if body.name not in (None, name):
+        raise BadRequest(f"The route is {name[:64]!r} by its address.", param="name")
+    found = manifest(files)
+    index = _place(found, name)
+    if index is not None:
+        return _replaced(files, found, index, body.entry())
+    if known:
+        raise PreconditionFailed(f"There is no route {name[:64]!r} to replace.")
+    said = None if name_by_path(body.path) == name else name
+    return add_route(files, body.model_copy(update={"name": said}))
+
+
+def _replaced(files: Files, found: Mapping[str, Any], index: int, entry: Entry) -> Change:
+    entries = _entries(found, "routes")
+    old = entries[index]
+    _refuse_unsayable(old)
+    _refuse_host(str(entry["target"]), found)
+    entry.pop("name", None)
+    if "name" in old or name_by_path(entry["path"]) != name_of(old):
+        entry["name"] = name_of(old)
+    if "methods" not in old and entry.get("methods") == ["POST"]:
+        del entry["methods"]
+    text = _text(files)
+    if _alone(entries, old):
+        text = _resecured(text, found, old, entry)
+    for key in [*entry, *sorted(old.keys() - entry.keys())]:
+        if not _same(old.get(key), entry.get(key)):
+            text = splice.put(text, "routes", index, key, entry.get(key))
+    return _change(text, routes(found)[index], routes(splice.plain(text))[index])
+
+
+def _resecured(text: str, found: Mapping[str, Any], old: Entry, entry: Entry) -> str:
+    """``security`` of the route's path as ``entry`` has it; what is said there leaves ``entry``."""
+    path = str(old.get("path"))
+    if entry["path"] != path:
+        return _without_security(text, found, path)
+    said = _security(text, path)
+    for key in sorted(said.keys() & {"auth", "rateLimit"}):
+        if not _same(said[key], entry.get(key)):
+            text = splice.put(text, "security", _index(text, path), key, entry.get(key))
+        if key not in old:
+            entry.pop(key, None)
+    return _without_empty(text, path)
+
+
+def _same(old: object, new: object) -> bool:
+    """Whether the file says it already: one text may stand for a list of it."""
+    return new in (old, [old])
+
+
 def remove_route(files: Files, name: str) -> Change:
     """A route less, and what ``security`` says of its path if no other route has it."""
     text, found = _text(files), manifest(files)
     entries = _entries(found, "routes")
-    index = next((at for at, entry in enumerate(entries) if name_of(entry) == name), None)
+    index = _place(found, name)
     if index is None:
         raise NotFound(f"There is no route {name[:64]!r}.")
-    path = entries[index].get("path")
-    if sum(entry.get("path") == path for entry in entries) == 1:
-        text = _without_security(text, found, path)
+    if _alone(entries, entries[index]):
+        text = _without_security(text, found, entries[index].get("path"))
     return _change(splice.remove(text, "routes", index), entries[index], None)
+
+
+def has_route(files: Files, name: str) -> bool:
+    """Whether there is a route of that name; raises Uneditable."""
+    return _place(manifest(files), name) is not None
+
+
+def _place(found: Mapping[str, Any], name: str) -> int | None:
+    entries = enumerate(_entries(found, "routes"))
+    return next((at for at, entry in entries if name_of(entry) == name), None)
+
+
+def _alone(entries: list[Entry], mine: Entry) -> bool:
+    """Whether no other route has its path."""
+    return [entry.get("path") for entry in entries].count(mine.get("path")) == 1
 
 
 def secure(files: Files, path: str, body: Secured) -> Change:
@@ -198,6 +268,11 @@ def _refuse_known(entry: Entry, others: list[Entry]) -> None:
     for other in others:
         if name_of(other) == name_of(entry):
             raise Conflict(f"There is a route {name_of(entry)} already.")
+
+
+def _refuse_unsayable(entry: Entry) -> None:
+    if only := ", ".join(sorted(entry.keys() - WRITABLE)):
+        raise Conflict(f"The route has {only[:200]}, which only the bundle's routes.yaml can say.")
 
 
 def _refuse_host(target: str, found: Mapping[str, Any]) -> None:

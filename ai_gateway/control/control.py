@@ -27,6 +27,7 @@ from ai_gateway.errors import (
 )
 from ai_gateway.manifest.load import FOLDERS, MANIFEST, Bundle
 from ai_gateway.manifest.problem import Problem, counted
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,9 @@ class Control:
         """The place of ``bundle``, which was loaded from its folder; set once, at the start."""
         folder, declared = self.settings.bundle, bundle.manifest.bundles == "shared"
         if declared or not files.writable(folder):
-            self.place = Shared(folder, self.settings.data, self.clock, strict=declared)
+            keyring = Keyring.of(self.settings.encryption)
+            data = self.settings.data
+            self.place = Shared(folder, data, self.clock, strict=declared, keyring=keyring)
         return self.place
 
     def files(self) -> Files:
@@ -95,6 +98,7 @@ class Control:
             self.audit.note(event, action, object, outcome=Conflict.code)
             raise Conflict(f"This cannot be changed through the API: {error}.") from None
         except Exception as error:
+            log.exception("request %s could not change the bundle", event.request_id)
             self.audit.note(event, action, object, outcome=GatewayError.code)
             raise internal_error(event.request_id) from error
         change, before, after = done

@@ -14,7 +14,7 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.records import StoreUnavailable, to_rows
 
 
-class _Wanted(pydantic.BaseModel):
+class Wanted(pydantic.BaseModel):
     """What of the log is asked for; times are seconds since the epoch."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -46,12 +46,12 @@ def entries(event: Event, context: Context) -> list[dict[str, Any]]:
     return [{**row, "at": row["at"] / 1e6} for row in to_rows(found)]
 
 
-def _wanted(event: Event) -> _Wanted:
+def _wanted(event: Event) -> Wanted:
     try:
         query = parse_qs(event.query, keep_blank_values=True, max_num_fields=20)
     except ValueError:
         raise BadRequest("The query has too many fields.") from None
     try:
-        return _Wanted.model_validate({name: values[-1] for name, values in query.items()})
+        return Wanted.model_validate({name: values[-1] for name, values in query.items()})
     except pydantic.ValidationError as error:
         raise bad_request(error) from None

@@ -25,6 +25,7 @@ from ai_gateway.control.files import Files
 from ai_gateway.errors import Conflict, NotFound, StoreAway
 from ai_gateway.manifest.load import fingerprint
 from ai_gateway.records import StoreUnavailable
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.records.versions import Versions
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Shared:
     data: str
     clock: Clock
     strict: bool = True
+    keyring: Keyring | None = None
     _lock: Lock = field(default_factory=Lock)
     _base: str = ""
     _known: _Version | None = None
@@ -195,7 +197,7 @@ class Shared:
             return self._known
 
     def _versions(self, base: str) -> Versions:
-        return Versions.open(self.data, f"bundles/base={base[:32]}")
+        return Versions.open(self.data, f"bundles/base={base[:32]}", self.keyring)
 
 
 @contextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ai_gateway.cost.declared import Price
-from ai_gateway.cost.prices import Rates, declared
+from ai_gateway.cost.prices import Library, Rates, declared
 from ai_gateway.cost.tokens import Tokens, tokens
 from ai_gateway.formats import Usage
+
+if TYPE_CHECKING:
+    from ai_gateway.manifest.model import Model
 
 _MILLION, _THOUSAND = Decimal(10) ** 6, Decimal(10) ** 3
 _STATED: Final = {"source": "upstream"}
@@ -41,6 +44,12 @@ def charge(
         return None
     rates = declared(price) if price else look_up and look_up(counted)
     return Charge(cost(counted, rates), rates.stored()) if rates else None
+
+
+def charge_of(usage: Usage, model: Model, library: Library) -> Charge | None:
+    """What ``usage`` of ``model`` costs, by its own price or else the public one of its address."""
+    public = None if model.price else library.look_up(model.url, model.model_id)
+    return charge(usage, model.price, public)
 
 
 def again(usage: Usage, stored: Mapping[str, Any]) -> Decimal | None:

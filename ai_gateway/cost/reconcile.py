@@ -21,6 +21,7 @@ from ai_gateway.cost.estimate import is_estimate
 from ai_gateway.cost.tokens import tokens
 from ai_gateway.formats import Usage
 from ai_gateway.records import Records
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 #: What is read of a row.
@@ -96,8 +97,9 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
         description="Work every cost in GATEWAY_DATA out again from its raw usage and price.",
     ).parse_args(arguments)
     settings = settings or Settings.read()
-    records = Records.open(settings.data, settings.wal, SystemClock(), background=False)
-    with records:
+    keyring = Keyring.for_command(settings.encryption)
+    data, wal = settings.data, settings.wal
+    with Records.open(data, wal, SystemClock(), background=False, keyring=keyring) as records:
         report = recompute(records.rows("requests", COLUMNS))
     sys.stdout.write(strictjson.dumps(report.summary()).decode() + "\n")
     return 0 if report.ok else 1

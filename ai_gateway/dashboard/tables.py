@@ -128,8 +128,10 @@ def _facts(row: Row) -> list[str]:
 
 
 def models(view: View) -> Sequence[Row]:
-    """The models, and what judging itself took."""
-    return [*view.models, *({**row, "model": f"{row['model']} (judging)"} for row in view.judges)]
+    """The models, and what judging and guarding themselves took."""
+    judging = ({**row, "model": f"{row['model']} (judging)"} for row in view.judges)
+    guarding = ({**row, "model": f"{row['model']} (guarding)"} for row in view.guards)
+    return [*view.models, *judging, *guarding]
 
 
 def cells(rows: Sequence[Row], columns: Columns) -> dict[str, list[str]]:

@@ -54,6 +54,8 @@ class View:
     models: Sequence[Row] = ()
     #: What judging itself took, one row a judging model.
     judges: Sequence[Row] = ()
+    #: The same of models that guardrail checks ask.
+    guards: Sequence[Row] = ()
     #: The published scores, thinned: model, published_at, score, score_low, score_high.
     history: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
@@ -89,7 +91,7 @@ def _read(records: Records, wanted: Wanted, now: float) -> View:
     published = records.latest_weights()
     scores = {row["model"]: row for row in (published[1] if published else [])}
     summary = queries.models_summary(records, since).to_pylist()
-    did = {row["model"]: row for row in summary if not row["judge"]}
+    did = {row["model"]: row for row in summary if not (row["judge"] or row["guard"])}
     names = sorted({*scores, *did})
     found = operating.report(records, since)
     shown = [name for name in names if model in (None, name)]
@@ -99,6 +101,7 @@ def _read(records: Records, wanted: Wanted, now: float) -> View:
         totals=queries.totals(records, since, model=model),
         models=[_model(name, scores.get(name, {}), did.get(name, {})) for name in shown],
         judges=[row for row in summary if row["judge"]],
+        guards=[row for row in summary if row["guard"]],
         history=_history(records, since, shown)
         or [scores[name] for name in shown if name in scores],
         decisions=[

@@ -39,6 +39,7 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(item)
     elif isinstance(value, Mapping):
         for key, item in value.items():
+            yield from worded(key)  # a template prints a property's name beside what it says of it
             # A property may have any of these names, and is an object then.
             if key not in _UNREAD or (isinstance(item, Mapping) and key != "headers"):
                 yield from _strings(item)

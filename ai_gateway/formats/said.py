@@ -21,7 +21,7 @@ def said(body: Body, unsaid: Collection[str]) -> list[Text]:
 
 
 def strings(value: object, unsaid: Collection[str] = ()) -> Iterator[str]:
-    """Every string of a JSON value, under the keys ``unsaid`` sentences; keys are no texts."""
+    """Every string of a JSON value, under the keys ``unsaid`` and in keys themselves sentences."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -29,6 +29,8 @@ def strings(value: object, unsaid: Collection[str] = ()) -> Iterator[str]:
             yield from strings(item, unsaid)
     elif isinstance(value, dict):
         for key, item in value.items():
+            if _is_worded(key):
+                yield key
             yield from worded(item) if key in unsaid else strings(item, unsaid)
 
 

@@ -107,5 +107,7 @@ class Matcher:
     weigh: Callable[[Scene, Stage], Iterable[Finding]] | None = None
     remote: bool = False
     vocabulary: frozenset[str] = frozenset()
+    #: Whether ``find`` looks at the scene, too: what it finds in a text may differ next time.
+    around: bool = False
     #: Models of the bundle that it asks.
     models: frozenset[str] = frozenset()

@@ -2,175 +2,47 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
 from pathlib import Path
 
 from ai_gateway.guardrails import policy as policy_files
-from ai_gateway.guardrails.check import Check, Finding, Matcher, Stage
 from ai_gateway.guardrails.checks import build
+from ai_gateway.guardrails.inspection import STAGES, Compiled, Inspection, Redaction
 from ai_gateway.guardrails.policy import Policy, Streaming
-from ai_gateway.guardrails.reading import Reading
+from ai_gateway.guardrails.readers import Readers, Remembered
 from ai_gateway.guardrails.scene import NOTHING, Scene, Text
 from ai_gateway.guardrails.vocabulary import Vocabulary
 from ai_gateway.manifest.problem import Problem
 
-log = logging.getLogger(__name__)
-
-#: From the weakest to the strongest.
-_STRENGTH = ("allow", "flag", "redact", "route", "block")
-_STAGES: tuple[Stage, ...] = ("input", "system", "tool", "output")
-#: Of one check in one text; what is redacted is not bounded.
-_MOST_VERDICTS = 100
-#: The rule of a check that failed.
-FAILED = "check-failed"
 #: Choices of policies remembered: each route's, and what callers of `/guardrail` name.
 _CHOICES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One finding of one check: the columns of ``records.schema.VERDICT``.
-
-    ``start`` and ``end`` are characters into the text as it was sent; ``score`` is 0..1.
-    """
-
-    policy: str
-    check: str
-    rule: str
-    stage: str
-    action: str
-    mode: str
-    score: float
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Redaction:
-    """A place in a text that a placeholder of ``kind`` takes."""
-
-    text: str
-    start: int
-    end: int
-    kind: str
-
-
-@dataclass(slots=True)
-class Inspection:
-    """What the policies say: the strongest enforced action, and why.
-
-    ``action`` is allow, flag, redact, route or block; an observed verdict never changes it.
-    ``scores`` has every check that was run with its highest score, also where that stays below the
-    threshold. ``failed`` are checks that could not be run, ``unsure`` whether one of them is to
-    refuse then.
-    """
-
-    action: str = "allow"
-    verdicts: list[Verdict] = field(default_factory=list)
-    scores: dict[str, float] = field(default_factory=dict)
-    redactions: list[Redaction] = field(default_factory=list)
-    route_to: str | None = None
-    failed: list[str] = field(default_factory=list)
-    unsure: bool = False
-
-    def act(self, check: Check) -> None:
-        """One more enforced finding of ``check``."""
-        if check.action == "route":
-            self.route_to = self.route_to or check.route_to
-        if _STRENGTH.index(check.action) > _STRENGTH.index(self.action):
-            self.action = check.action
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    policy: str
-    check: Check
-    matcher: Matcher
-
-    @property
-    def redacts(self) -> bool:
-        """Whether it puts placeholders into texts."""
-        return self.check.action == "redact" and self.check.mode == "enforce"
-
-    def everywhere(self) -> _Compiled:
-        """The same, enforced in every stage."""
-        changed = {"stages": _STAGES, "mode": "enforce"}
-        return replace(self, check=self.check.model_copy(update=changed))
-
-    def note(self, stage: str, findings: Iterable[Finding], text: str, found: Inspection) -> None:
-        """Add what the check finds in ``text`` to what was ``found`` before."""
-        check, highest = self.check, found.scores.get(self.check.name, 0.0)
-        noted = 0
-        for finding in findings:
-            highest = max(highest, finding.score)
-            if finding.score < check.threshold:
-                continue
-            if noted < _MOST_VERDICTS:
-                found.verdicts.append(self._verdict(stage, finding))
-                noted += 1
-            if check.mode == "enforce":
-                found.act(check)
-                if check.action == "redact":
-                    kind = finding.kind or check.name  # a rule may be the very words
-                    end = finding.end or len(text)
-                    found.redactions.append(Redaction(text, finding.start, end, kind))
-        found.scores[check.name] = highest
-
-    def fail(self, stage: str, found: Inspection) -> None:
-        """The check could not be run: that refuses, or is only noted."""
-        check = self.check
-        closed = check.on_error == "closed" and check.mode == "enforce"
-        action = "block" if closed else "flag"
-        found.failed.append(f"{self.policy}/{check.name}")
-        found.verdicts.append(
-            Verdict(self.policy, check.name, FAILED, stage, action, check.mode, 1.0, 0, 0)
-        )
-        if closed:
-            found.action, found.unsure = "block", True
-
-    def _verdict(self, stage: str, finding: Finding) -> Verdict:
-        check, score = self.check, finding.score
-        place = finding.start, finding.end
-        return Verdict(
-            self.policy, check.name, finding.rule, stage, check.action, check.mode, score, *place
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Chosen:
     """The checks of some policies, and what each request asks of them, worked out once."""
 
-    checks: tuple[_Compiled, ...]
-    redacting: tuple[_Compiled, ...]
-    weighing: tuple[_Compiled, ...]
-    #: The stages whose texts are read, and those into whose texts placeholders are put.
-    read: frozenset[str]
-    redacted: frozenset[str]
+    __slots__ = ("checks", "readers", "redacting", "weighing")
 
-    @classmethod
-    def of(cls, checks: tuple[_Compiled, ...]) -> _Chosen:
-        """All of ``checks``."""
-        redacting = tuple(compiled for compiled in checks if compiled.redacts)
-        weighing = tuple(compiled for compiled in checks if compiled.matcher.weigh)
-        return cls(checks, redacting, weighing, _stages_of(checks), _stages_of(redacting))
-
-
-def _stages_of(checks: Iterable[_Compiled]) -> frozenset[str]:
-    return frozenset(stage for compiled in checks for stage in compiled.check.stages)
+    def __init__(self, checks: Sequence[Compiled], remembered: Remembered) -> None:
+        self.checks = checks
+        self.readers = Readers(checks, remembered)
+        self.redacting = Readers([each for each in checks if each.redacts], remembered)
+        self.weighing = [each for each in checks if each.matcher.weigh]
 
 
 class Guardrails:
     """All policies of a bundle, compiled. Immutable, and safe to share between threads."""
 
-    __slots__ = ("_always", "_by_policy", "_choice", "_vocabulary", "digest", "names", "policies")
+    __slots__ = (
+        "_always", "_by_policy", "_choice", "_remembered", "_vocabulary", "digest", "names",
+        "policies",
+    )  # fmt: skip
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._by_policy = {
             policy.name: tuple(
-                _Compiled(policy.name, check, build(check)) for check in policy.checks
+                Compiled(policy.name, check, build(check)) for check in policy.checks
             )
             for policy in policies
         }
@@ -186,11 +58,12 @@ class Guardrails:
         self.names = tuple(self._by_policy)
         #: Of the policies' content: the record's ``policies_hash``.
         self.digest = policy_files.digest(policies)
+        self._remembered = Remembered()
         self._choice = lru_cache(maxsize=_CHOICES)(self._chosen)
 
     def guards(self, stage: str, policies: Sequence[str] | None = None) -> bool:
         """Whether any check of ``policies`` (all, if None) reads texts of ``stage``."""
-        return stage in self._of(policies).read
+        return stage in self._of(policies).readers.stages
 
     def models(self) -> Iterator[tuple[str, str, str, bool]]:
         """Each model that a check asks (True) or routes to, behind the policy and the check."""
@@ -202,7 +75,7 @@ class Guardrails:
 
     def redacts(self, stage: str, policies: Sequence[str] | None = None) -> bool:
         """Whether a check that is enforced puts placeholders into texts of ``stage``."""
-        return stage in self._of(policies).redacted
+        return stage in self._of(policies).redacting.stages
 
     def streaming(self, policies: Sequence[str] | None = None) -> Streaming:
         """How a stream is checked by all of ``policies`` that read answers."""
@@ -221,7 +94,9 @@ class Guardrails:
         found = Inspection()
         names = self.names if policies is None else policies
         always = [compiled for name in names for compiled in self._always[name]]
-        self._read(Text(text, "input"), always, NOTHING, found)
+        Readers(always, self._remembered).read(
+            Text(text, "input"), self._vocabulary, NOTHING, found
+        )
         if found.failed:
             return [Redaction(text, 0, len(text), "UNREAD")]
         return found.redactions
@@ -233,19 +108,19 @@ class Guardrails:
         scene: Scene | None = None,
         *,
         weigh: bool = True,
+        whose: str | None = None,
     ) -> Inspection:
         """What ``policies`` (all, if None) say of ``texts``; KeyError for a name there is not.
 
         Where there is no ``scene``, the texts are all that is known. Without ``weigh`` only checks
-        that look at one text by itself are run, as for a part of an answer.
+        that look at one text by itself are run, as for a part of an answer. What was found in a
+        text of the tenant ``whose`` is remembered for the next request that has it.
         """
         found = Inspection()
-        checks = self._of(policies).checks
-        if not checks:
-            return found
+        readers = self._of(policies).readers
         around = Scene(texts) if scene is None else scene
         for text in texts:
-            self._read(text, checks, around, found)
+            readers.read(text, self._vocabulary, around, found, whose)
         if weigh:
             self.weigh(texts, policies, around, found)
         return found
@@ -266,42 +141,32 @@ class Guardrails:
             self._weigh(weighing, stages, scene, found)
 
     def redact(
-        self, texts: Sequence[Text], policies: Sequence[str] | None, found: Inspection
+        self,
+        texts: Sequence[Text],
+        policies: Sequence[str] | None,
+        found: Inspection,
+        whose: str | None = None,
     ) -> None:
         """Add to ``found`` what the checks that redact find in ``texts``, and nothing else."""
+        redacting = self._of(policies).redacting
         for text in texts:
-            self._read(text, self._of(policies).redacting, NOTHING, found)
+            redacting.read(text, self._vocabulary, NOTHING, found, whose)
 
     def _of(self, policies: Sequence[str] | None) -> _Chosen:
         return self._choice(self.names if policies is None else tuple(policies))
 
     def _chosen(self, names: tuple[str, ...]) -> _Chosen:
         once = dict.fromkeys(names)
-        return _Chosen.of(tuple(each for name in once for each in self._by_policy[name]))
-
-    def _read(
-        self, text: Text, checks: Sequence[_Compiled], scene: Scene, found: Inspection
-    ) -> None:
-        reading = None
-        for compiled in checks:
-            find = compiled.matcher.find
-            if find is None or text.stage not in compiled.check.stages:
-                continue
-            try:
-                if reading is None:
-                    reading = Reading(text, self._vocabulary)
-                compiled.note(text.stage, reading.findings(find, scene), text.text, found)
-            except Exception as error:  # noqa: BLE001 - a check that fails must not let pass
-                _failed(compiled, text.stage, error, found)
+        return _Chosen([each for name in once for each in self._by_policy[name]], self._remembered)
 
     def _weigh(
         self,
-        weighing: Sequence[_Compiled],
+        weighing: Sequence[Compiled],
         stages: Iterable[str],
         scene: Scene,
         found: Inspection,
     ) -> None:
-        present = [stage for stage in _STAGES if stage in stages]
+        present = [stage for stage in STAGES if stage in stages]
         for compiled in sorted(weighing, key=lambda each: each.matcher.remote):
             weigh = compiled.matcher.weigh
             if weigh is None or (compiled.matcher.remote and found.action == "block"):
@@ -311,14 +176,7 @@ class Guardrails:
                     try:
                         compiled.note(stage, weigh(scene, stage), "", found)
                     except Exception as error:  # noqa: BLE001 - it must not let pass
-                        _failed(compiled, stage, error, found)
-
-
-def _failed(compiled: _Compiled, stage: str, error: Exception, found: Inspection) -> None:
-    # Its message may hold the text.
-    where = f"{compiled.policy}/{compiled.check.name}"
-    log.error("guardrail check %s failed (%s)", where, type(error).__name__)
-    compiled.fail(stage, found)
+                        compiled.failed(stage, error, found)
 
 
 def load(folder: Path) -> tuple[Guardrails, list[Problem]]:

@@ -20,6 +20,7 @@ from ai_gateway.hosting.options import ServerOptions
 from ai_gateway.hosting.outbox import Outbox
 from ai_gateway.hosting.pool import ThreadPool
 from ai_gateway.hosting.refusals import Overloaded, Refusal
+from ai_gateway.hosting.safety import Headers, Safety
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -51,6 +52,7 @@ class Bridge:
     ) -> None:
         self._app = app
         self._options = options
+        self.safety = Safety(tls=options.tls is not None)
         self._on_refused = on_refused
         self._pool = ThreadPool("handler", options.threads, options.queued)
         self._light = ThreadPool("light", _LIGHT_THREADS, options.queued)
@@ -69,7 +71,7 @@ class Bridge:
             if not arrival.refused:
                 self.note(self.refusal(LengthMismatch("The body ended early."), scope))
         else:
-            await _forward(outbox, send)
+            await self._forward(outbox, send)
 
     def refusal(self, error: GatewayError, scope: Scope) -> Refusal:
         """The refusal of what ``scope``, which may be empty, says was asked."""
@@ -126,26 +128,29 @@ class Bridge:
         refusal = self.refusal(error, scope)
         self.note(refusal)
         body = refusal.body()
-        await send(_start(error.status, refusal.headers(body)))
+        await send(self._start(error.status, refusal.headers(body)))
         await send(_body(body, more=True))
         if not scope["gateway.arrival"].complete:
             await _discard(receive)
         await send(_body(b"", more=False))
 
+    async def _forward(self, outbox: Outbox, send: Send) -> None:
+        """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
+        started = last = False
+        while not last:
+            chunk, last = await outbox.take()
+            if outbox.head and not started:
+                started = True
+                await send(self._start(outbox.head.status, outbox.head.headers))
+                outbox.watch()
+            if last and outbox.broken:
+                return
+            await send(_body(chunk, more=not last))
+            outbox.taken(len(chunk))
 
-async def _forward(outbox: Outbox, send: Send) -> None:
-    """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
-    started = last = False
-    while not last:
-        chunk, last = await outbox.take()
-        if outbox.head and not started:
-            started = True
-            await send(_start(outbox.head.status, outbox.head.headers))
-            outbox.watch()
-        if last and outbox.broken:
-            return
-        await send(_body(chunk, more=not last))
-        outbox.taken(len(chunk))
+    def _start(self, status: int, headers: Headers) -> dict[str, Any]:
+        headers = self.safety.added(headers)
+        return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 async def _discard(receive: Receive) -> None:
@@ -181,10 +186,6 @@ def _framing(scope: Scope) -> tuple[int, bool]:
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"The body has more than the {most} bytes that are read.")
-
-
-def _start(status: int, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 def _body(body: bytes, *, more: bool) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ai_gateway.certificates import TlsFiles
+
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
@@ -37,5 +39,9 @@ class ServerOptions:
     #: Seconds that requests in flight have to finish after SIGTERM.
     grace_seconds: float = 30.0
     backlog: int = 2048
+    #: The certificate to be known by, and whose clients alone are let in; None is plain HTTP.
+    tls: TlsFiles | None = None
+    #: Seconds from a connection's start to the end of its TLS handshake.
+    handshake_seconds: float = 10.0
     #: The file descriptor that ``supervise`` hands to each of several workers.
     control: int | None = None

@@ -7,6 +7,7 @@ on pipelined requests, refusals in the gateway's own shape, and a flag for a cal
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from typing import Any, cast
 
@@ -26,7 +27,9 @@ _PIPELINED = 32
 class Config(uvicorn.Config):
     """uvicorn's settings with the gateway's; the protocol is handed nothing else."""
 
-    def __init__(self, bridge: Bridge, options: ServerOptions) -> None:
+    def __init__(
+        self, bridge: Bridge, options: ServerOptions, context: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(
             bridge,
             http=Protocol,
@@ -39,6 +42,7 @@ class Config(uvicorn.Config):
             proxy_headers=False,
             server_header=False,
             backlog=options.backlog,
+            ssl_context_factory=(lambda *_: context) if context else None,
             timeout_keep_alive=options.keep_alive_seconds,
             timeout_graceful_shutdown=options.grace_seconds,  # type: ignore[arg-type] # it takes fractions
         )
@@ -173,7 +177,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._arrival.refused = True
         if not current or not current.response_started:
-            self.transport.write(refusal.wire())
+            self.transport.write(refusal.wire(self.config.bridge.safety))
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:

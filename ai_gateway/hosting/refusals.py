@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 
 from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.hosting.safety import Headers, Safety
 from ai_gateway.problems import SHAPES, ids
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class HeadersTooLarge(BadRequest):
@@ -69,10 +68,10 @@ class Refusal:
             *((name.encode(), value.encode()) for name, value in self.error.headers.items()),
         ]
 
-    def wire(self) -> bytes:
+    def wire(self, safety: Safety) -> bytes:
         """The whole response, for a request that could not be parsed."""
         body = self.body()
         status = self.error.status
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
-        lines += [name + b": " + value for name, value in self.headers(body)]
+        lines += [name + b": " + value for name, value in safety.added(self.headers(body))]
         return b"\r\n".join([*lines, b"", body])

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
-import uvloop
 
+from ai_gateway.certificates import Certificates
 from ai_gateway.hosting.bridge import Bridge
+from ai_gateway.hosting.loop import Loop
 from ai_gateway.hosting.options import ServerOptions
 from ai_gateway.hosting.protocol import Config
 from ai_gateway.hosting.refusals import Refusal
@@ -77,7 +78,9 @@ class Server(uvicorn.Server):
         on_hangup: Callable[[], object] = _nothing,
         on_refused: Callable[[Refusal], object] = _ignore,
     ) -> None:
-        super().__init__(Config(Bridge(app, options, on_refused), options))
+        self._certificates = Certificates(options.tls) if options.tls else None
+        context = self._certificates.context if self._certificates else None
+        super().__init__(Config(Bridge(app, options, on_refused), options, context))
         self._options = options
         self._ready = ready
         self._stopping = stopping
@@ -88,13 +91,14 @@ class Server(uvicorn.Server):
     def serve_forever(self) -> int:
         """Serve until stopped; 0, or 1 when a second signal cut it short."""
         listener = listen(self._options)
-        self._url = url(listener)
+        self._url = url(listener, self._options)
         sys.setswitchinterval(SWITCH_INTERVAL)
         wake_patiently()
         allow_many_files()
-        loop = uvloop.new_event_loop()
+        loop = Loop(self._options.handshake_seconds)
         try:
-            loop.run_until_complete(self._until_stopped(listener))
+            with _followed(self._certificates):
+                loop.run_until_complete(self._until_stopped(listener))
         except asyncio.CancelledError:
             return 1
         finally:
@@ -149,6 +153,10 @@ class Server(uvicorn.Server):
             loop.add_reader(control, gone)
 
 
+def _followed(certificates: Certificates | None) -> contextlib.AbstractContextManager[None]:
+    return certificates.followed() if certificates else contextlib.nullcontext()
+
+
 def listen(options: ServerOptions) -> socket.socket:
     """The listening socket; workers of one supervisor share its port. Raises OSError."""
     return socket.create_server(
@@ -164,10 +172,11 @@ def family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def url(listener: socket.socket) -> str:
+def url(listener: socket.socket, options: ServerOptions) -> str:
     """Where a listening socket answers."""
+    scheme = "https" if options.tls else "http"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def wake_patiently() -> None:

@@ -67,7 +67,7 @@ class _Supervisor:
         self._command = [*command, "--port", str(port.getsockname()[1])]
         self._options = replace(options, port=port.getsockname()[1])
         self._waiting = set(range(workers))
-        self._url = url(port)
+        self._url = url(port, options)
         self._ready = ready
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()

@@ -149,3 +149,5 @@ def _publish(judging: Judging, summary: Summary) -> None:
         rows = publishing.rows(found, summary.weights_id, summary.tick_id, context.clock.now())
         context.records.extend("weights", rows)
         context.records.flush()
+        if context.webhooks is not None:
+            context.webhooks.published(summary.weights_id, summary.weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from threading import Lock
@@ -18,7 +18,7 @@ from ai_gateway.limits.memory import MemoryStore
 from ai_gateway.limits.plan import Entry, Rule
 from ai_gateway.limits.rebuild import Rebuild
 from ai_gateway.limits.redis import redis_store
-from ai_gateway.limits.spending import Spending
+from ai_gateway.limits.spending import Alert, Spending
 from ai_gateway.limits.store import Away, Counter, Held, Outcome, State, Store
 
 if TYPE_CHECKING:
@@ -95,6 +95,10 @@ class Limits:
         except Away:
             log.warning("a budget that was left out is still in Redis: %s", key)
 
+    def listen(self, listener: Callable[[Alert], object]) -> None:
+        """Tell ``listener`` of budgets that are nearly or wholly spent; it must not raise."""
+        self._spending.listener = listener
+
     def prepare(self) -> None:
         """Begin to count what was spent, before a request has to wait for it."""
         self._rebuild.begin(self._budgets.values())
@@ -114,6 +118,20 @@ class Limits:
         if outcome.refused is not None:
             raise self._refusal(reserved, outcome.refused)
         return reserved
+
+    def look(self, entries: Sequence[Entry]) -> Sequence[State] | None:
+        """How the counters of ``entries`` stand, with nothing taken; None while nobody knows."""
+        # Nothing is below a cap of -1: the store refuses, keeps all as it is, and says how it is.
+        counters = [entry.counter._replace(cap=-1) for entry in entries]
+        try:
+            outcome = self._store.reserve(counters, [0] * len(counters))
+        except Away:
+            return None
+        if outcome.lost:
+            lost = [entry.rule for entry in entries if entry.counter.rule in outcome.lost]
+            self._rebuild.begin(lost)
+            return None
+        return outcome.states
 
     def settle(self, reserved: Reserved, used: Sequence[int]) -> None:
         """What the call came to, by entry, takes the place of what was reserved."""
@@ -165,6 +183,7 @@ class Limits:
         wait = max(1, math.ceil(state.wait))
         error: RateLimited
         if rule.budget:
+            self._spending.refused(rule, reserved.entries[index].counter, state.end)
             day = datetime.fromtimestamp(state.end, timezone.utc).strftime("%Y-%m-%d")
             error = BudgetExceeded(f"The budget {rule.name} is used up until {day} (UTC).", wait)
         elif amount > rule.cap:

@@ -29,6 +29,8 @@ ASKING: Final = frozenset(
         *("v1.messages_count_tokens", "v1.ranking", "v1.rerank", "v1.responses", "v2.infer"),
     )
 )
+#: Parts of these are of one tenant.
+_OF_TENANTS: Final = frozenset({"key", "team", "tenant"})
 #: What others find out by whether the gateway is there: only a limit that names the route counts.
 HEALTH: Final = frozenset(
     f"functions.{name}:handle"
@@ -159,7 +161,8 @@ def _entry(
     }
     said = {name: values[name] for name in rule.per}
     label = ", ".join(f"{name} {value[-1][:100]}" for name, value in said.items())
-    counter = Counter(rule.key, _digest(said)[:24], rule.window, rule.cap, label)
+    tenant = who.tenant if _OF_TENANTS & said.keys() else ""
+    counter = Counter(rule.key, _digest(said)[:24], rule.window, rule.cap, label, tenant)
     return Entry(counter, rule, among, models)
 
 

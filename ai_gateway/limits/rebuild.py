@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 _DAY: Final = 86400.0
 _AGAIN: Final = 1.0  # seconds after a failure
 _BY: Final = ("tenant", "team", "key_id", "route", "model_requested", "served")
-#: Whose calls no limit holds for.
-JUDGE: Final = "judge"
+#: Surfaces whose calls no limit holds for: of judging, and of models that guardrail checks ask.
+FREE: Final = ("judge", "guard")
 
 
 class Rebuild:
@@ -95,6 +95,6 @@ class Rebuild:
             found = self._records.scan("requests", columns, begin, begin + _DAY, where)
             grouped = found.group_by([*_BY, "surface"]).aggregate([("cost", "sum")])
             for row in grouped.to_pylist():
-                if row["surface"] != JUDGE:
+                if row["surface"] not in FREE:
                     yield {**row, "cost": row["cost_sum"]}
             begin += _DAY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -14,12 +14,28 @@ from prometheus_client.registry import Collector
 
 from ai_gateway.clock import Clock
 from ai_gateway.limits.plan import BILLION, Rule
-from ai_gateway.limits.store import Spent
+from ai_gateway.limits.store import Counter, Spent
 
 log = logging.getLogger(__name__)
 
 #: Parts of budgets whose warning is remembered.
 _WARNED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A part of a budget that has spent its soft share, or been refused a call (``hard``).
+
+    ``cap`` and ``spent`` are billionths of the currency; ``end`` is the window's, seconds since
+    the epoch.
+    """
+
+    budget: str
+    counter: Counter
+    cap: int
+    spent: int | None
+    end: float
+    hard: bool
 
 
 @dataclass(slots=True)
@@ -37,6 +53,9 @@ class Spending(Collector):
         self._budgets: dict[str, Rule] = {}
         self._highest: dict[str, _Highest] = {}
         self._warned: LRUCache[tuple[str, str], float] = LRUCache(_WARNED)
+        self._refused: LRUCache[tuple[str, str], float] = LRUCache(_WARNED)
+        #: Is told of each part once a window; it must not raise.
+        self.listener: Callable[[Alert], object] | None = None
 
     def adopt(self, budgets: Iterable[Rule]) -> None:
         """From now on these are told of."""
@@ -70,6 +89,20 @@ class Spending(Collector):
                 100 * ratio,
                 spent.counter.label,
             )
+            if self.listener is not None:
+                amount, end = spent.amount, spent.end
+                self.listener(Alert(rule.name, spent.counter, rule.cap, amount, end, hard=False))
+
+    def refused(self, rule: Rule, counter: Counter, end: float) -> None:
+        """A call was refused by one budget of one part."""
+        if self.listener is None:
+            return
+        key = (rule.key, counter.part)
+        with self._lock:
+            first = self._refused.get(key) != end
+            self._refused[key] = end
+        if first:
+            self.listener(Alert(rule.name, counter, rule.cap, None, end, hard=True))
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The highest share of each budget that any part of it has spent in this window."""

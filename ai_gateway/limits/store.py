@@ -19,6 +19,8 @@ class Counter(NamedTuple):
     cap: int
     #: Whose it is, for people.
     label: str = ""
+    #: The tenant whose it is; empty where it is of no tenant alone.
+    tenant: str = ""
 
     @property
     def budget(self) -> bool:

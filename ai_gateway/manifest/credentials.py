@@ -45,7 +45,9 @@ class Credentials(Closed):
         None, description="A bearer token; `file:/path` means the same as `token_file`."
     )
     token_file: str | None = Field(
-        None, description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt)."
+        None,
+        min_length=1,
+        description="A file with a token, plain or as JSON field `access_token` (/tmp/jwt).",
     )
     aws: Aws | None = Field(None, description="Needs the extra `aws`.")
     google: Google | None = Field(None, description="Needs the extra `google`.")

@@ -65,6 +65,7 @@ def load(
         prompts=None if of_prompts else tuple(templates),
         models=tuple(_section(source, "models")),
         sections=tuple(source.value) if isinstance(source.value, dict) else (),
+        portal=tuple(_section(source, "portal")),
         workers=workers,
         loopback=loopback,
         serving=serving,

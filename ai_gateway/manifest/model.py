@@ -1,7 +1,6 @@
 """routes.yaml as a closed, versioned model. ``routes.schema.json`` is generated from here.
 
-Field names are the file's own. What a later version will bring is named in ``LATER``, so that it
-stops the start with a message instead of being accepted and then ignored.
+Field names are the file's own.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ai_gateway.access.cors import Cors, short
 from ai_gateway.access.issuer import Issuer
 from ai_gateway.cache.declared import Cache
 from ai_gateway.compliance.declared import Retention, Slo
@@ -20,6 +20,7 @@ from ai_gateway.limits.declared import Budget, Limit, OnError
 from ai_gateway.manifest.closed import Closed, OneOrMore
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.units import Duration, Interval, Name, RateLimit, UrlPath
+from ai_gateway.portal.declared import Portal
 from ai_gateway.resilience.declared import (
     Balance,
     Breaker,
@@ -30,8 +31,9 @@ from ai_gateway.resilience.declared import (
     Retries,
     Shadow,
 )
+from ai_gateway.webhooks.declared import Callback
 
-Scheme = Literal["none", "api-key", "jwt", "platform"]
+Scheme = Literal["none", "api-key", "jwt", "platform", "session"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Privacy = Literal["full", "redacted", "hashed", "none"]
 
@@ -51,6 +53,8 @@ class Endpoint(Closed):
     model_id: str | None = Field(None, min_length=1, description="What it calls the model.")
     credentials: Credentials | None = None
     ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
+    client_cert: str | None = Field(None, description="Certificate to be known by there, in PEM.")
+    client_key: str | None = Field(None, description="Its key, where the same file has none.")
 
 
 class Model(Closed):
@@ -76,6 +80,8 @@ class Model(Closed):
     timeout: Timeout = Timeout()
     max_connections: int = Field(1000, ge=1, le=10000)
     ca_file: str | None = Field(None, description="Certificates to trust for this endpoint.")
+    client_cert: str | None = Field(None, description="Certificate to be known by there, in PEM.")
+    client_key: str | None = Field(None, description="Its key, where the same file has none.")
     breaker: Breaker | None = Field(None, description="When it is left alone, and how long.")
     concurrency: Concurrency | None = Field(None, description="How many calls it gets at once.")
     endpoints: tuple[Endpoint, ...] = Field(
@@ -140,8 +146,13 @@ class Route(Closed):
     max_body: int = Field(10_000_000, ge=1, le=1_000_000_000, description="Bytes.")
     credentials: Credentials = Credentials()
     cache: Cache | None = Field(None, description="Whether answers are given again.")
+    cors: Annotated[Cors | None, BeforeValidator(short)] = Field(
+        None, description="Pages of which origins may call it; of none if left out."
+    )
     slo: Slo | None = Field(None, description="What it promises: availability and latency.")
-    callback: str | None = None
+    callback: Callback | None = Field(
+        None, description="Who is told of its requests, in place of the bundle's own callback."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -192,13 +203,15 @@ class Manifest(Closed):
     jwt: tuple[Issuer, ...] = Field(
         (), max_length=50, description="Whose tokens `auth: jwt` takes."
     )
+    portal: Portal | None = Field(None, description="The page where people make keys themselves.")
     jobs: tuple[Job, ...] = ()
     retention: Retention | None = Field(
         None, description="How long rows are kept; for ever if left out."
     )
     allowed_hosts: tuple[str, ...] | None = Field(
         None,
-        description="Hosts and networks that targets may have; the file's own targets if left out.",
+        description="Hosts and networks that targets may have, and callbacks beside the public "
+        "internet; the file's own targets if left out.",
     )
     limits: tuple[Limit, ...] = Field((), max_length=100, description="How much may be asked.")
     budgets: tuple[Budget, ...] = Field((), max_length=100, description="How much may be spent.")
@@ -213,7 +226,9 @@ class Manifest(Closed):
     heartbeat: Interval = Field(
         15.0, description="The longest silence of a stream, whatever its model does; 0 is none."
     )
-    callback: str | None = None
+    callback: Callback | None = Field(
+        None, description="Who is told of requests and of the gateway: a URL, or more of it."
+    )
 
     def candidates(self, route: Route) -> tuple[str, ...]:
         """The models that ``route`` chooses from, its canary among them.
@@ -258,9 +273,3 @@ def _secured(route: Route, entry: Security | None) -> Route:
             "rate_limit": route.rate_limit or entry.rate_limit,
         }
     )
-
-
-#: key path → what brings it; a manifest that uses one does not start.
-LATER = {
-    "callback": "webhooks come with a later version; leave it out",
-}

@@ -128,7 +128,8 @@ def _merge(run: _Run, name: Table, date: str, batch: Sequence[Entry]) -> None:
         return
     table = pa.concat_tables([table for table in found if table is not None])
     once = tables.distinct(table, TABLES[name].key)
-    data = encoding.to_parquet(name, once, {_SOURCES: json.dumps(sources)})
+    merged_from = {_SOURCES: json.dumps(sources)}
+    data = encoding.to_parquet(name, once, merged_from, run.reader.objects.keyring)
     run.reader.objects.put(f"{name}/date={date}/{_name(sources)}", data)
     run.written += 1
     run.repeated += table.num_rows - once.num_rows

@@ -16,6 +16,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from ai_gateway.records import segments, tables
+from ai_gateway.records.keyring import Keyring
 from ai_gateway.records.schema import TABLES, Table, TableSpec
 
 #: Rows that a reader of a single row has to decode. Fewer are faster for a judge's sample of
@@ -130,10 +131,22 @@ def by_date(table: pa.Table, time: str) -> dict[str, pa.Table]:
     return {date.isoformat(): table.filter(pc.equal(dates, date)) for date in found}
 
 
+def from_segment(table: pa.Table, stem: str) -> pa.Table:
+    """``table`` with the segment that its rows came in, where it has a column for that."""
+    index = table.schema.get_field_index("segment")
+    if index < 0:
+        return table
+    names = pa.repeat(tables.texts([stem])[0], table.num_rows)
+    return table.set_column(index, table.schema.field(index), pa.chunked_array([names]))
+
+
 def to_parquet(
-    name: Table, table: pa.Table, metadata: Mapping[bytes, str | bytes] | None = None
+    name: Table,
+    table: pa.Table,
+    metadata: Mapping[bytes, str | bytes] | None = None,
+    keyring: Keyring | None = None,
 ) -> pa.Buffer:
-    """``table`` as one Parquet file, compressed with zstd."""
+    """``table`` as one Parquet file, compressed with zstd; encrypted where there are keys."""
     schema = table.schema.with_metadata(metadata)
     sink = pa.BufferOutputStream()
     columns = set(schema.names)
@@ -143,10 +156,19 @@ def to_parquet(
         compression="zstd",
         use_dictionary=sorted(columns - _TEXTS - {TABLES[name].key}),
         write_statistics=sorted((columns - _TEXTS) | (columns & {"output"})),
+        encryption_properties=_encryption(keyring),
     ) as writer:
         for part in _row_groups(name, table):
             writer.write_table(part.replace_schema_metadata(metadata), row_group_size=ROW_GROUP)
     return sink.getvalue()
+
+
+def _encryption(keyring: Keyring | None) -> Any:
+    if keyring is None:
+        return None
+    from ai_gateway.records import modular  # for those alone who have keys
+
+    return modular.writing(keyring)
 
 
 def _row_groups(name: Table, table: pa.Table) -> list[pa.Table]:

@@ -75,7 +75,11 @@ class Erasing:
         for name, entry, found in holding(self.reader, subject, outcome.unreadable):
             if not self.lease.renew():
                 break
-            change = rewriting.rewrite(self.reader, name, entry, found)
+            try:
+                change = rewriting.rewrite(self.reader, name, entry, found)
+            except pa.ArrowInvalid:
+                outcome.unreadable.append(entry.path)
+                continue
             progress.changes[entry.path] = asdict(change)
             spent.append(entry.path)
         progress.lines += self.aside.drop(lambda line: takes(subject, line))

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import orjson
 
-from ai_gateway.records.objects import Entry, Objects, content
+from ai_gateway.records.keyring import read, write
+from ai_gateway.records.objects import Entry, Objects
 from ai_gateway.records.subject import KINDS, Subject
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class Ledger:
 
     def _asked(self, entry: Entry) -> Asked | None:
         try:
-            found = orjson.loads(content(self._objects, entry))
+            found = orjson.loads(read(self._objects, entry))
             subject = Subject(
                 **{kind: frozenset(found[kind]) for kind in KINDS}, until=float(found["asked_at"])
             )
@@ -151,7 +152,7 @@ class Ledger:
         entries = self._objects.entries(_REPORTS)
         if told := self._same(entries, asked, body):
             return told
-        before = hashlib.sha256(content(self._objects, entries[-1])) if entries else None
+        before = hashlib.sha256(read(self._objects, entries[-1])) if entries else None
         moment = max(int(at * 1e6), _moment(entries[-1]) + 1 if entries else 0)
         report_id = f"{moment:016d}-{asked.erasure_id}"
         whole = {
@@ -168,7 +169,7 @@ class Ledger:
         own = [entry for entry in entries if entry.path.endswith(f"-{asked.erasure_id}.json")]
         if not own:
             return None
-        data = content(self._objects, own[-1])
+        data = read(self._objects, own[-1])
         told: dict[str, Any] = orjson.loads(data)
         same = all(told.get(name) == value for name, value in body.items() if name != "done_at")
         return {**told, "digest": hashlib.sha256(data).hexdigest()} if same else None
@@ -177,7 +178,7 @@ class Ledger:
         """Every report, oldest first, and whether it fits the one before it."""
         before: str | None = None
         for entry in self._objects.entries(_REPORTS):
-            data = content(self._objects, entry)
+            data = read(self._objects, entry)
             try:
                 found = orjson.loads(data)
                 fits = found.get("previous") == before
@@ -195,12 +196,12 @@ class Ledger:
         entry = next((each for each in self._objects.entries(folder) if each.path == path), None)
         if entry is None:
             return None
-        found: dict[str, Any] = orjson.loads(content(self._objects, entry))
+        found: dict[str, Any] = orjson.loads(read(self._objects, entry))
         return found
 
     def _put(self, path: str, body: Mapping[str, Any]) -> bytes:
         data = orjson.dumps(body, option=orjson.OPT_INDENT_2) + b"\n"
-        self._objects.put(path, data)
+        write(self._objects, path, data)
         return data
 
 

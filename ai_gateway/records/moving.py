@@ -10,6 +10,8 @@ import logging
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ai_gateway.records import keyring
+from ai_gateway.records.keyring import Encrypted
 from ai_gateway.records.ledger import Ledger
 from ai_gateway.records.objects import Objects, StoreUnavailable
 from ai_gateway.records.segments import BAD_SUFFIX, Segment
@@ -28,7 +30,9 @@ def put(objects: Objects, decoded: encoding.Decoded, stem: str) -> None:
 
     for name, table in decoded.tables.items():
         for date, part in encoding.by_date(table, TABLES[name].time).items():
-            objects.put(f"{name}/date={date}/{stem}.parquet", encoding.to_parquet(name, part))
+            named = encoding.from_segment(part, stem)
+            data = encoding.to_parquet(name, named, keyring=objects.keyring)
+            objects.put(f"{name}/date={date}/{stem}.parquet", data)
 
 
 class Mover:
@@ -44,10 +48,13 @@ class Mover:
         self._ahead = ahead
         self._ledger = Ledger(objects)
         self._lock = Lock()
+        #: A segment waits for a key that is not held here.
+        self._locked = False
 
     def run(self) -> bool:
         """Move what there is, dead processes' segments too; True when nothing was left behind."""
         with self._lock:
+            self._locked = False
             self._ahead.drain()
             self._adopt()
             # While the store is away one segment grows, instead of one more each time.
@@ -62,14 +69,17 @@ class Mover:
             self._failed("the write-ahead folder cannot be read", error)
 
     def _clear(self) -> bool:
-        """Move every sealed segment; a store that is away ends it, one bad segment does not."""
+        """Move every sealed segment; a store that is away ends it, one bad segment does not.
+
+        One whose key is not held here is left to whoever has it.
+        """
         clear = True
         for segment in self._ahead.sealed():
             error = self._tried(segment)
             if isinstance(error, StoreUnavailable):
                 return False
             clear = clear and error is None
-        if clear:
+        if clear and not self._locked:
             self.fault = None
         return clear
 
@@ -95,13 +105,23 @@ class Mover:
     def _move(self, segment: Segment) -> None:
         from ai_gateway.records import encoding, tables
 
-        decoded = encoding.decode(segment.read())
+        try:
+            data = keyring.lines(self._objects.keyring, segment.name, segment.read())
+        except Encrypted as error:
+            self._leave(segment, error)
+            return
+        decoded = encoding.decode(data)
         self._forget(decoded)
         put(self._objects, decoded, segment.name)
         self._set_aside(segment, decoded.bad + decoded.unknown)
         self._ahead.done(segment)
         self._count(segment, decoded)
         tables.release_memory()
+
+    def _leave(self, segment: Segment, error: Encrypted) -> None:
+        self._locked = True
+        self._failed("records wait for their key", error)
+        self._ahead.leave(segment)
 
     def _forget(self, decoded: encoding.Decoded) -> None:
         """Leave out what was to be erased before it was stored."""
@@ -113,7 +133,8 @@ class Mover:
     def _set_aside(self, segment: Segment, lines: list[bytes]) -> None:
         if lines:
             path = segment.path.with_suffix(BAD_SUFFIX)
-            path.write_bytes(b"\n".join([*lines, b""]))
+            data = b"\n".join([*lines, b""])
+            path.write_bytes(keyring.encrypted(self._objects.keyring, path.name, data))
             log.error("%d records are set aside in %s", len(lines), path.name)
 
     def _count(self, segment: Segment, decoded: encoding.Decoded) -> None:

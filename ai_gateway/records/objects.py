@@ -15,7 +15,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -23,6 +23,8 @@ from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
+
+    from ai_gateway.records.keyring import Keyring
 
 #: Parallel reads that pay: a disk's files come from the page cache, a bucket's from afar.
 _FOLDER_READERS, _BUCKET_READERS = 2, 16
@@ -41,16 +43,20 @@ class StoreUnavailable(OSError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One object: its path and its size in bytes."""
+    """One object: its path, its size in bytes, and when it was written, by the store's clock."""
 
     path: str
     size: int
+    #: Microseconds since the epoch.
+    modified: int = field(default=0, compare=False)
 
 
 class Objects(Protocol):
     """A place for whole objects."""
 
     readers: int
+    #: What is written is encrypted with its first key; None where nothing is.
+    keyring: Keyring | None
 
     def folders(self, prefix: str) -> list[str]:
         """The names directly below ``prefix`` that hold something, sorted."""
@@ -81,6 +87,7 @@ class Folder:
     """A local or network folder. An object is written beside the tables, then moved into place."""
 
     readers = _FOLDER_READERS
+    keyring: Keyring | None = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -94,7 +101,7 @@ class Folder:
         """See Objects."""
         with _reaching():
             found = [
-                Entry(path, _size(entry))
+                Entry(path, *_size_and_time(entry))
                 for entry in self._scan(prefix)
                 if (path := f"{prefix}/{entry.name}") > after and entry.is_file()
             ]
@@ -128,6 +135,7 @@ class Folder:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+                os.utime(temporary)  # who follows goes by when it could be seen
                 temporary.replace(target)
             except OSError:
                 temporary.unlink(missing_ok=True)
@@ -152,11 +160,12 @@ class Folder:
             (self.root / prefix).rmdir()
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def _size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
     try:
-        return entry.stat().st_size
+        found = entry.stat()
     except FileNotFoundError:  # compacted away since the listing
-        return 0
+        return 0, 0
+    return found.st_size, found.st_mtime_ns // 1000
 
 
 @contextmanager
@@ -179,6 +188,7 @@ class Bucket:
     """
 
     readers = _BUCKET_READERS
+    keyring: Keyring | None = None
 
     def __init__(self, bucket: str, prefix: str, options: dict[str, str]) -> None:
         try:
@@ -199,7 +209,7 @@ class Bucket:
         """See Objects. One LIST request a thousand objects beyond ``after``."""
         with _reaching(*self._failures):
             pages = self._obstore.list(self._store, prefix, offset=after or None)
-            return sorted(Entry(found["path"], found["size"]) for page in pages for found in page)
+            return sorted(_entry(found) for page in pages for found in page)
 
     def below(self, prefix: str) -> list[Entry]:
         """See Objects. A LIST request goes through folders by itself."""
@@ -255,6 +265,11 @@ class Bucket:
 
     def tidy(self, prefix: str) -> None:
         """Nothing to do: a prefix is there while an object has it."""
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    modified = round(found["last_modified"].timestamp() * 1e6)
+    return Entry(found["path"], found["size"], modified)
 
 
 class _Remote(io.RawIOBase):
@@ -334,7 +349,7 @@ def content(objects: Objects, entry: Entry) -> bytes:
         return source.read(entry.size)
 
 
-def open_objects(address: str) -> Objects:
+def open_objects(address: str, keyring: Keyring | None = None) -> Objects:
     """The store at a path, ``file:///...`` or ``s3://bucket/prefix?endpoint_override=...``.
 
     Raises ValueError for any other address; nothing is contacted yet.
@@ -342,4 +357,6 @@ def open_objects(address: str) -> Objects:
     scheme = address.partition("://")[0] if "://" in address else ""
     if scheme not in _SCHEMES:
         raise ValueError(f"records live in a folder or at s3://..., not at {scheme}://")
-    return _SCHEMES[scheme](address)
+    objects = _SCHEMES[scheme](address)
+    objects.keyring = keyring
+    return objects

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Surfaces of calls that no caller made.
-OWN: Final = ("judge", "shadow", "cache")
+OWN: Final = ("judge", "shadow", "cache", "guard")
 #: Statuses from which on a request was not served, and from which on it failed.
 REFUSED, FAILED = 400, 500
 

@@ -8,7 +8,7 @@ goes whole, unread; of one that some tenants' rules keep and others do not, the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -27,6 +27,12 @@ from ai_gateway.records.schema import Table
 
 if TYPE_CHECKING:
     from ai_gateway.clock import Clock
+
+#: Of whole dates that would go, oldest first: those that may. It is asked once, and does before it
+#: answers what must be done before they go. Raises StoreUnavailable.
+May = Callable[[Sequence[str]], Sequence[str]]
+#: Tables of which no row goes unless somebody was asked.
+ASKED: Final[frozenset[Table]] = frozenset({"audit"})
 
 _DAY: Final = 86_400.0
 _ALL: Final = Over(frozenset(), all_but=True)
@@ -63,15 +69,16 @@ class Pruning:
     lease: Lease
     grace: float
 
-    def run(self, rules: Mapping[Table, Keep]) -> Pruned:
+    def run(self, rules: Mapping[Table, Keep], may: May = lambda _: ()) -> Pruned:
         """Delete what ``rules`` do not keep; stops early without the lease.
 
-        Raises StoreUnavailable.
+        ``may`` is asked for tables in ASKED, of which nothing goes without it. Raises
+        StoreUnavailable.
         """
         pruned, now = Pruned(), self.clock.now()
         spent: list[str] = []
         for name, keep in rules.items():
-            for date, end in self._dates(name):
+            for date, end in self._allowed(name, keep, now, may):
                 over = keep.over(end, now)
                 if over is not None and not self.lease.renew():
                     return pruned
@@ -84,6 +91,14 @@ class Pruning:
         if self.lease.renew():
             rewriting.delete(self.reader, spent)
         return pruned
+
+    def _allowed(self, name: Table, keep: Keep, now: float, may: May) -> list[tuple[str, float]]:
+        dates = self._dates(name)
+        if name not in ASKED:
+            return dates
+        over = [date for date, end in dates if keep.over(end, now) == _ALL]
+        allowed = frozenset(may(over) if over and self.lease.renew() else ())
+        return [(date, end) for date, end in dates if date in allowed]
 
     def _dates(self, name: Table) -> list[tuple[str, float]]:
         """The dates that may go, and when they end: the newest weights are needed, however old."""
@@ -106,7 +121,11 @@ class Pruning:
             found = self._found(name, entry, over, pruned)
             if found is None or not found.count or not self.lease.renew():
                 continue
-            change = rewriting.rewrite(self.reader, name, entry, found)
+            try:
+                change = rewriting.rewrite(self.reader, name, entry, found)
+            except pa.ArrowInvalid:
+                pruned.unreadable.append(entry.path)
+                continue
             pruned.rows[name] += change.dropped
             pruned.rewritten += 1
             yield entry.path

@@ -1,9 +1,10 @@
 """What the dashboard asks: plain functions from records to Arrow tables.
 
 Times are seconds since the epoch, ``since`` included and ``until`` not. The gateway's own calls
-(surface ``judge``, and ``cache`` for embeddings) count as what judging and caching cost, never as
-requests; those of a shadow, which answers nobody, are left out. What a cache answered (selection
-``cache``) is a request, but no model's answer.
+(surface ``judge``, ``guard`` for models that guardrail checks ask, and ``cache`` for embeddings)
+count as what judging, guarding and caching cost, never as requests; those of a shadow, which
+answers nobody, are left out. What a cache answered (selection ``cache``) is a request, but no
+model's answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ai_gateway.records.store import Records
 
 _JUDGE: Final = "judge"
+_GUARD: Final = "guard"
 _SHADOW: Final = "shadow"
 _NUMBERS: Final = (
     "latency_ms",
@@ -82,9 +84,9 @@ def _judged(
 def models_summary(
     records: Records, since: float | None = None, until: float | None = None
 ) -> pa.Table:
-    """One row a model, and one with ``judge`` true for what judging took of a model.
+    """One row a model, and one with ``judge`` or ``guard`` true for what that took of a model.
 
-    Columns: model, judge, requests, errors (5xx), latency_ms, overhead_ms and
+    Columns: model, judge, guard, requests, errors (5xx), latency_ms, overhead_ms and
     time_to_first_token_ms (means), latency_ms_p50 and latency_ms_p95 (estimated), input_tokens,
     output_tokens, cost (sums; null where nothing is known). Requests that no model was chosen for
     are left out.
@@ -95,6 +97,7 @@ def models_summary(
         {
             "model": pc.coalesce(found["served"], found["chosen"]),
             "judge": tables.mask(found, [("surface", "==", _JUDGE)]),
+            "guard": tables.mask(found, [("surface", "==", _GUARD)]),
             "error": pc.cast(tables.mask(found, [("status", ">=", outcome.FAILED)]), pa.int64()),
             **{name: found[name] for name in _NUMBERS},
         }
@@ -104,8 +107,9 @@ def models_summary(
     sums = [(name, "sum") for name in ("error", *_NUMBERS[3:])]
     quantiles = ("latency_ms", "tdigest", pc.TDigestOptions(q=_QUANTILES))
     aggregates = [([], "count_all"), *means, *sums, quantiles]
-    grouped = table.group_by(["model", "judge"]).aggregate(aggregates)
-    return _summary(grouped).sort_by([("judge", "ascending"), ("model", "ascending")])
+    kinds = ("judge", "guard")
+    grouped = table.group_by(["model", *kinds]).aggregate(aggregates)
+    return _summary(grouped).sort_by([(name, "ascending") for name in (*kinds, "model")])
 
 
 def _summary(grouped: pa.Table) -> pa.Table:
@@ -113,6 +117,7 @@ def _summary(grouped: pa.Table) -> pa.Table:
         {
             "model": grouped["model"],
             "judge": grouped["judge"],
+            "guard": grouped["guard"],
             "requests": grouped["count_all"],
             "errors": grouped["error_sum"],
             "latency_ms": grouped["latency_ms_mean"],

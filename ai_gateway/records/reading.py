@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ai_gateway.records import tables
+from ai_gateway.records.keyring import Encrypted
 from ai_gateway.records.newest import SUFFIX, every_entry
-from ai_gateway.records.objects import Entry, Objects, StoreUnavailable
+from ai_gateway.records.objects import Entry, Objects, StoreUnavailable, content
 from ai_gateway.records.schema import TABLES, Table
 from ai_gateway.records.tables import Condition
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 #: a job that deletes thousands takes them away one by one.
 _ATTEMPTS: Final = 10
 _MISSING: Final = 1000
+#: How a file begins whose footer is encrypted.
+_ENCRYPTED: Final = b"PARE"
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
@@ -124,20 +127,23 @@ class Reader:
         self,
         name: Table,
         limit: int,
-        columns: Sequence[str],
+        columns: Sequence[str] | None = None,
         since: float | None = None,
         where: Sequence[Condition] = (),
+        *,
+        until: float | None = None,
     ) -> pa.Table:
         """The newest ``limit`` rows that fulfil ``where``, newest first."""
-        conditions = [*tables.between(TABLES[name].time, since, None), *where]
+        wanted = columns or TABLES[name].schema.names
+        conditions = [*tables.between(TABLES[name].time, since, until), *where]
 
         def attempt() -> pa.Table:
             parts: list[pa.Table] = []
-            for date in reversed(self.dates(name, since)):
+            for date in reversed(self.dates(name, since, until)):
                 missing = limit - sum(part.num_rows for part in parts)
                 if missing > 0:
-                    parts.append(self._newest_of(name, date, missing, columns, conditions))
-            return _concat(name, columns, parts)
+                    parts.append(self._newest_of(name, date, missing, wanted, conditions))
+            return _concat(name, wanted, parts)
 
         return self.steady(attempt)
 
@@ -201,15 +207,19 @@ class Reader:
         """``columns`` of the rows at ``places``, in the order of their places.
 
         A place counts the rows of all ``files``; ``starts`` holds that of each file's first row.
-        Reads no more than the row groups that hold them.
+        Reads no more than the row groups that hold them. Raises StoreUnavailable where those are
+        damaged: their rows were found, and none can take their place.
         """
         chosen: dict[int, list[int]] = {}
         for place in sorted(places):
             file = bisect.bisect_right(starts, place) - 1
             chosen.setdefault(file, []).append(place - starts[file])
-        parts = self.each(
-            lambda file: self._pick(name, files[file], chosen[file], columns), list(chosen)
-        )
+        try:
+            parts = self.each(
+                lambda file: self._pick(name, files[file], chosen[file], columns), list(chosen)
+            )
+        except pa.ArrowInvalid as error:
+            raise StoreUnavailable(str(error)) from None
         return _concat(name, columns, parts)
 
     def _pick(
@@ -230,10 +240,42 @@ class Reader:
                 )
         return pa.concat_tables(parts)
 
-    def open(self, entry: Entry) -> pq.ParquetFile:
-        """Its Parquet file; FileNotFoundError when it is gone, ArrowInvalid when it is none."""
-        far = not isinstance(source := self.objects.open(entry), str)
-        return pq.ParquetFile(source, pre_buffer=far)
+    def open(self, entry: Entry) -> AbstractContextManager[pq.ParquetFile]:
+        """Its Parquet file; FileNotFoundError when it is gone.
+
+        Raises ArrowInvalid when it is none, and where what is then read of it is damaged; Encrypted
+        where it is encrypted with a key that is not held.
+        """
+        return self.parquet(entry, self.objects.open(entry))
+
+    @contextmanager
+    def parquet(self, entry: Entry, source: Any) -> Iterator[pq.ParquetFile]:
+        """As ``open``, of what its ``source`` holds."""
+        try:
+            with self._parquet(entry, source) as file:
+                yield file
+        except OSError as error:
+            # pyarrow says so of what makes no sense; a disk or a store that fails has a number.
+            if type(error) is OSError and error.errno is None:
+                raise pa.ArrowInvalid(f"{entry.path} is damaged: {error}") from None
+            raise
+
+    def _parquet(self, entry: Entry, source: Any) -> pq.ParquetFile:
+        far = not isinstance(source, str)
+        try:
+            return pq.ParquetFile(
+                source, pre_buffer=far, decryption_properties=_decryption(self.objects)
+            )
+        except (FileNotFoundError, StoreUnavailable) as error:
+            if isinstance(error, Encrypted):
+                raise error.of(entry.path) from None
+            raise
+        except OSError:
+            if content(self.objects, entry)[: len(_ENCRYPTED)] != _ENCRYPTED:
+                raise
+        if self.objects.keyring is None:
+            raise Encrypted(f"{entry.path} is encrypted, and no key is set")
+        raise pa.ArrowInvalid(f"{entry.path} is encrypted and damaged")
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """``work`` on each of ``items``, several at once; results in their order."""
@@ -249,6 +291,14 @@ class Reader:
         while True:
             with _noted(missing):
                 return attempt()
+
+
+def _decryption(objects: Objects) -> Any:
+    if objects.keyring is None:
+        return None
+    from ai_gateway.records import modular  # for those alone who have keys
+
+    return modular.reading(objects.keyring)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ai_gateway.records import encoding, tables
 from ai_gateway.records.objects import Entry, content
@@ -67,24 +66,33 @@ class Found:
         return pc.sum(self.mask).as_py() or 0
 
     @property
+    def places(self) -> str:
+        """A digest of where those stand; encrypted, the same rows are never the same bytes."""
+        found = pc.indices_nonzero(self.mask)
+        return hashlib.sha256(found.buffers()[1] or b"").hexdigest()
+
+    @property
     def rows(self) -> pa.Table:
         """Those that are meant."""
         return self.read.filter(self.mask)
 
 
 def rewrite(reader: Reader, name: Table, entry: Entry, found: Found) -> Change:
-    """Write what is left of a file without the rows that were found; the file itself stays."""
+    """Write what is left of a file without the rows that were found; the file itself stays.
+
+    Raises ArrowInvalid where that cannot be read.
+    """
     data = content(reader.objects, entry)
     before = hashlib.sha256(data).hexdigest()
     count = found.count
     if count == found.read.num_rows:
         return Change(name, entry.path, before, count, count)
-    with pq.ParquetFile(pa.BufferReader(data)) as file:
+    with reader.parquet(entry, pa.BufferReader(data)) as file:
         metadata: Mapping[bytes, bytes] | None = file.schema_arrow.metadata
         kept = file.read(use_threads=False).filter(pc.invert(found.mask))
-    rest = encoding.to_parquet(name, kept, metadata)
+    rest = encoding.to_parquet(name, kept, metadata, reader.objects.keyring)
     after = hashlib.sha256(rest).hexdigest()
-    path = _name(entry.path, after)
+    path = _name(entry.path, f"{before} {found.places}")
     reader.objects.put(path, rest)
     return Change(name, entry.path, before, found.read.num_rows, count, path, after)
 

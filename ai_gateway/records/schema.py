@@ -1,6 +1,6 @@
 """The one place that says what a stored row holds. Version 1.
 
-Six tables, each Hive-partitioned by the UTC date of its time column. Files of an older version
+Seven tables, each Hive-partitioned by the UTC date of its time column. Files of an older version
 stay readable: a column is only ever added, and reads as null where a file lacks it. Times are
 microseconds since the epoch, UTC; durations are milliseconds; money is in the currency of the
 manifest's prices; probabilities and scores lie in 0..1.
@@ -14,7 +14,7 @@ from typing import Final, Literal
 import pyarrow as pa
 
 VERSION: Final = 1
-Table = Literal["requests", "scores", "weights", "feedback", "keys", "audit"]
+Table = Literal["requests", "scores", "weights", "feedback", "keys", "audit", "webhooks"]
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -116,6 +116,7 @@ REQUESTS = pa.schema(
         ("shadow_of", pa.string()),  # the request that a shadow repeats; null for all others
         ("leaked", pa.int64()),  # characters that had left when a policy ended a stream, else null
         ("team", pa.string()),  # the caller's; null where he has none
+        ("segment", pa.string()),  # the write-ahead segment that it came in, see following.py
     ]
 )
 SCORES = pa.schema(
@@ -225,6 +226,27 @@ AUDIT = pa.schema(
     ]
 )
 
+#: Events that no receiver took, and what became of them.
+WEBHOOKS = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("letter_id", pa.string()),  # event, callback, state and time
+        ("at", _TIME),
+        ("state", pa.string()),  # dead, resent
+        ("created_at", _TIME),  # of the event
+        ("event_id", pa.string()),
+        ("callback", pa.string()),  # the route's name whose callback it is, or ``(bundle)``
+        ("type", pa.string()),  # such as request.completed
+        ("route", pa.string()),  # null where it is of no request
+        ("tenant", pa.string()),  # the same
+        ("request_id", pa.string()),  # the same
+        ("reason", pa.string()),  # status, an error code, queue_full, no_callback; of a dead one
+        ("status", pa.int16()),  # of the last answer, if one came
+        ("attempts", pa.int32()),
+        ("body", pa.string()),  # the event as it is sent
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
@@ -242,4 +264,5 @@ TABLES: Final[dict[Table, TableSpec]] = {
     "feedback": TableSpec(FEEDBACK, "feedback_id", "created_at"),
     "keys": TableSpec(KEYS, "event_id", "at"),
     "audit": TableSpec(AUDIT, "audit_id", "at"),
+    "webhooks": TableSpec(WEBHOOKS, "letter_id", "at"),
 }

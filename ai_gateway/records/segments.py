@@ -1,7 +1,8 @@
 """The write-ahead folder: one segment a process, held by an exclusive lock while it lives.
 
-A segment is lines of ``TABLE CRC32 JSON``. ``flock`` works on local disks and on NFS alike, and is
-gone with its process, so that a lock that can be had means a segment whose writer is dead.
+A segment is lines of ``TABLE CRC32 JSON``, or of ``encrypted KEY BASE64`` that hold such lines.
+``flock`` works on local disks and on NFS alike, and is gone with its process, so that a lock that
+can be had means a segment whose writer is dead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ai_gateway.records.keyring import Keyring, LineCipher
 
 SUFFIX = ".wal"
 #: Lines that no table takes are kept beside the segments, in a file of the segment's name.
@@ -48,6 +53,8 @@ class Segment:
     rows: int = 0
     #: True for a segment whose writer died.
     adopted: bool = False
+    #: Encrypts what is appended; None where nothing is.
+    cipher: LineCipher | None = None
     _torn: bool = field(default=False, repr=False)
 
     @property
@@ -60,6 +67,8 @@ class Segment:
         if self._torn:
             os.ftruncate(self.descriptor, self.size)
         self._torn = True
+        if self.cipher is not None:
+            data = self.cipher.line(self.size, data)
         written = write(self.descriptor, data)
         if written != len(data):
             raise OSError(errno.ENOSPC, "The disk took a part of a line only")
@@ -71,6 +80,12 @@ class Segment:
         """All whole lines; of an adopted segment all that is there."""
         size = os.fstat(self.descriptor).st_size if self.adopted else self.size
         return os.pread(self.descriptor, size, 0)
+
+    def empty(self) -> None:
+        """Take out all that is in it; raises OSError."""
+        os.ftruncate(self.descriptor, 0)
+        self.size = self.rows = 0
+        self._torn = False
 
     def remove(self) -> None:
         """Delete the file, then let go of its lock."""
@@ -87,7 +102,7 @@ def new_name(now: float) -> str:
     return f"{int(now * 1e6):016d}-{secrets.token_hex(4)}"
 
 
-def create(folder: Path, now: float) -> Segment:
+def create(folder: Path, now: float, keyring: Keyring | None = None) -> Segment:
     """A new, locked segment; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     while True:
@@ -96,7 +111,8 @@ def create(folder: Path, now: float) -> Segment:
         descriptor = os.open(path, flags, 0o600)
         # Between its creation and its lock a recovery may have taken the empty file away.
         if _lock(descriptor, path):
-            return Segment(path, descriptor, now)
+            cipher = keyring.lines_of(path.stem) if keyring else None
+            return Segment(path, descriptor, now, cipher=cipher)
 
 
 def adopt(path: Path) -> Segment | None:

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ai_gateway.records.keyring import Keyring, decrypted, encrypted
 from ai_gateway.records.segments import BAD_SUFFIX, SUFFIX
 
 
 class SetAside:
     """Those of one write-ahead folder. A file whose segment is still there is being written."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keyring: Keyring | None = None) -> None:
         self._folder = folder
+        self._keyring = keyring
 
     def drop(self, takes: Callable[[bytes], bool]) -> int:
-        """Remove the lines that ``takes`` takes; how many those were. Raises OSError."""
+        """Remove the lines that ``takes`` takes; how many those were.
+
+        Raises OSError; Encrypted, which is one, for a file that is encrypted with a key not held.
+        """
         dropped = 0
         for path in self._files():
-            lines = path.read_bytes().splitlines()
+            lines = decrypted(self._keyring, path.name, path.read_bytes()).splitlines()
             kept = [line for line in lines if not takes(line)]
             if len(kept) < len(lines):
                 dropped += len(lines) - len(kept)
-                _write(path, kept)
+                self._write(path, kept)
         return dropped
 
     def prune(self, before: float) -> int:
@@ -39,14 +44,14 @@ class SetAside:
         found = sorted(self._folder.glob(f"*{BAD_SUFFIX}"))
         return (path for path in found if not path.with_suffix(SUFFIX).exists())
 
-
-def _write(path: Path, lines: list[bytes]) -> None:
-    if not lines:
-        path.unlink()
-        return
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(b"\n".join([*lines, b""]))
-    temporary.replace(path)
+    def _write(self, path: Path, lines: list[bytes]) -> None:
+        if not lines:
+            path.unlink()
+            return
+        temporary = path.with_suffix(".part")
+        data = b"\n".join([*lines, b""])
+        temporary.write_bytes(encrypted(self._keyring, path.name, data))
+        temporary.replace(path)
 
 
 def _begun(path: Path) -> float:

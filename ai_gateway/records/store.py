@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from ai_gateway.clock import Clock
     from ai_gateway.records.compaction import Compaction
     from ai_gateway.records.erasing import Erasing, Outcome
+    from ai_gateway.records.following import Page
     from ai_gateway.records.keeping import Keep
+    from ai_gateway.records.keyring import Keyring
     from ai_gateway.records.lease import Lease
     from ai_gateway.records.ledger import Asked
-    from ai_gateway.records.pruning import Pruned
+    from ai_gateway.records.pruning import May, Pruned
     from ai_gateway.records.reading import Reader
     from ai_gateway.records.schema import Table
     from ai_gateway.records.subject import Subject
@@ -83,16 +85,18 @@ class Records:
         queue_bytes: int = 16_000_000,
         segment_bytes: int = 16_000_000,
         write: Write = os.write,
+        keyring: Keyring | None = None,
     ) -> Records:
         """The tables at ``data``: a folder, or ``s3://bucket/prefix?endpoint_override=...``.
 
         A row is readable ``move_every`` seconds after it was appended, unless ``background`` is
         False: then only ``flush`` moves. ``cache_bytes`` is for a reader that asks again and
         again, such as a dashboard. While the disk is full, rows wait in ``queue_bytes`` of memory.
+        With a ``keyring`` all that is written is encrypted, what was plain before stays readable.
         Raises ValueError for an address that cannot be one; a store that is away is no error.
         """
-        ahead = WriteAhead(Path(wal), clock, write, queue_bytes, segment_bytes)
-        records = cls(open_objects(data), ahead, clock, move_every, cache_bytes)
+        ahead = WriteAhead(Path(wal), clock, write, queue_bytes, segment_bytes, keyring=keyring)
+        records = cls(open_objects(data, keyring), ahead, clock, move_every, cache_bytes)
         if background:
             records._thread = records._start()
         return records
@@ -200,6 +204,11 @@ class Records:
         return self._mover.fault
 
     @property
+    def keyring(self) -> Keyring | None:
+        """What encrypts whatever lies beside the records; None where nothing is encrypted."""
+        return self._objects.keyring
+
+    @property
     def _reader(self) -> Reader:
         from ai_gateway.records.reading import Reader
 
@@ -239,12 +248,49 @@ class Records:
         self,
         table: Table,
         limit: int,
-        columns: Sequence[str],
+        columns: Sequence[str] | None = None,
         since: float | None = None,
         where: Sequence[Condition] = (),
+        *,
+        until: float | None = None,
     ) -> pa.Table:
         """The newest ``limit`` rows that fulfil ``where``, newest first; reads no older days."""
-        return self._reader.newest(table, limit, columns, since, where)
+        return self._reader.newest(table, limit, columns, since, where, until=until)
+
+    def page(
+        self,
+        limit: int,
+        columns: Sequence[str],
+        where: Sequence[Condition],
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        after: str | None = None,
+    ) -> Page:
+        """The newest requests, or those that became readable ``after`` a page's position.
+
+        Raises ValueError for what is no position. See ``following``.
+        """
+        from ai_gateway.records import following
+        from ai_gateway.records.tables import between
+
+        if after is None:
+            bounds = {"since": since, "until": until}
+            return following.newest(self._reader, limit, columns, where, **bounds)
+        where = [*between("received_at", since, until), *where]
+        position = following.Position.read(after)
+        return following.following(self._reader, position, limit, columns, where)
+
+    def request(
+        self, identity: str, at: float, where: Sequence[Condition] = ()
+    ) -> dict[str, Any] | None:
+        """The request of that id, which was made within an hour of ``at``, if it fulfils ``where``.
+
+        Cheaper the nearer ``at`` (seconds since the epoch) is to when it was received.
+        """
+        from ai_gateway.records import following
+
+        return following.one(self._reader, identity, at, where)
 
     def latest(self, table: Table, after: str | None = None) -> tuple[str, pa.Table] | None:
         """The rows of the newest time in the newest file, and a token to pass as ``after``.
@@ -291,15 +337,17 @@ class Records:
         with held:
             return compact(self._reader, self._clock, held, grace)
 
-    def prune(self, rules: Mapping[Table, Keep], grace: float = 5.0) -> Pruned | None:
+    def prune(
+        self, rules: Mapping[Table, Keep], grace: float = 5.0, may: May = lambda _: ()
+    ) -> Pruned | None:
         """Delete what ``rules`` do not keep; None while another prunes, compacts or erases.
 
-        See ``upkeep.prune``.
+        Of ``audit`` goes what ``may`` allows, which is nothing if left out. See ``upkeep.prune``.
         """
         from ai_gateway.records import upkeep
 
         with self._erasing(grace) as erasing:
-            return None if erasing is None else upkeep.prune(erasing, rules)
+            return None if erasing is None else upkeep.prune(erasing, rules, may)
 
     def erase(self, asked: Asked, grace: float = 5.0) -> Outcome | None:
         """Erase what ``asked`` says; None where another prunes, compacts or erases.
@@ -321,7 +369,7 @@ class Records:
             yield None
             return
         with held:
-            aside = SetAside(self._ahead.folder)
+            aside = SetAside(self._ahead.folder, self._objects.keyring)
             yield Erasing(self._reader, self.ledger, aside, self._clock, held, grace)
 
     def count(self, subject: Subject) -> dict[str, int]:

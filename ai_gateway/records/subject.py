@@ -46,6 +46,7 @@ RULES: Final[Mapping[Table, Rule]] = {
     "feedback": Rule(
         {"tenant": "tenants", "rater": "raters"}, {"request_id": "requests"}, ("created_at",)
     ),
+    "webhooks": Rule({"tenant": "tenants"}, {"request_id": "requests"}, ("created_at",)),
 }
 #: What is held on somebody beside that, and not erased: the history of his keys, which would live
 #: again without the row that revoked them, and what was changed by whom.

@@ -34,7 +34,7 @@ _LEGIBLE: Final = ("full", "redacted")
 #: a target or a cache answered.
 _ANSWERED: Final[list[Condition]] = [
     ("status", "==", 200),
-    ("surface", "not in", ["judge", "cache", "proxy", "shadow", *_WORDLESS, None]),
+    ("surface", "not in", ["judge", "cache", "guard", "proxy", "shadow", *_WORDLESS, None]),
     ("selection", "!=", "cache"),
 ]
 

@@ -10,6 +10,7 @@ from ai_gateway.records.keeping import Keep
 from ai_gateway.records.pruning import Pruned, Pruning
 
 if TYPE_CHECKING:
+    from ai_gateway.records.pruning import May
     from ai_gateway.records.schema import Table
 
 #: Seconds for which late rows of what was erased are kept out and looked for: a process that was
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 SETTLED: Final = 30 * 86_400.0
 
 
-def prune(erasing: Erasing, rules: Mapping[Table, Keep]) -> Pruned:
-    """Delete what ``rules`` do not keep, and carry on with erasures.
+def prune(erasing: Erasing, rules: Mapping[Table, Keep], may: May) -> Pruned:
+    """Delete what ``rules`` do not keep, and carry on with erasures; ``may`` as ``Pruning.run``.
 
     One that was carried out is looked through again, for rows that came late, until it is
     settled. Raises StoreUnavailable.
     """
     clock, ledger = erasing.clock, erasing.ledger
-    pruned = Pruning(erasing.reader, clock, erasing.lease, erasing.grace).run(rules)
+    pruned = Pruning(erasing.reader, clock, erasing.lease, erasing.grace).run(rules, may)
     for asked in ledger.pending():
         outcome = erasing.run(asked)
         if not outcome.done:

@@ -10,13 +10,13 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from ai_gateway.records.keyring import Keyring, encrypted, read
 from ai_gateway.records.objects import (
     Bucket,
     Entry,
     Folder,
     Objects,
     StoreUnavailable,
-    content,
     open_objects,
 )
 
@@ -32,9 +32,9 @@ class Versions:
     prefix: str
 
     @classmethod
-    def open(cls, data: str, prefix: str) -> Versions:
+    def open(cls, data: str, prefix: str, keyring: Keyring | None = None) -> Versions:
         """At ``data``, as Records.open has it; nothing is contacted yet."""
-        return cls(open_objects(data), prefix)
+        return cls(open_objects(data, keyring), prefix)
 
     def newest(self, after: int = 0) -> tuple[int, bytes] | None:
         """The newest version and its number, if that is beyond ``after``; one LIST, one GET.
@@ -44,12 +44,12 @@ class Versions:
         found = self._entries(after)
         if not found:
             return None
-        return _number(found[-1]), content(self.objects, found[-1])
+        return _number(found[-1]), read(self.objects, found[-1])
 
     def get(self, number: int) -> bytes | None:
         """One version; None where there is none of that number."""
         found = [each for each in self._entries(number - 1) if _number(each) == number]
-        return content(self.objects, found[0]) if found else None
+        return read(self.objects, found[0]) if found else None
 
     def numbers(self) -> list[int]:
         """Every version's number, oldest first."""
@@ -58,6 +58,7 @@ class Versions:
     def create(self, number: int, data: bytes) -> bool:
         """Write that version; False where another was faster. Raises StoreUnavailable."""
         path = self._path(number)
+        data = encrypted(self.objects.keyring, path, data)
         if isinstance(self.objects, Bucket):
             return self.objects.put_if(path, data, None) is not None
         if isinstance(self.objects, Folder):

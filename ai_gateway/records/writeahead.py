@@ -14,6 +14,7 @@ from ai_gateway.records.segments import Segment, Write
 
 if TYPE_CHECKING:
     from ai_gateway.clock import Clock
+    from ai_gateway.records.keyring import Keyring
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,14 @@ class WriteAhead:
     """This process's part of the write-ahead folder. Every method may be called by any thread."""
 
     def __init__(
-        self, folder: Path, clock: Clock, write: Write, queue_bytes: int, segment_bytes: int
+        self,
+        folder: Path,
+        clock: Clock,
+        write: Write,
+        queue_bytes: int,
+        segment_bytes: int,
+        *,
+        keyring: Keyring | None = None,
     ) -> None:
         self.folder = folder
         self.appended = self.lost = self.errors = 0
@@ -41,6 +49,7 @@ class WriteAhead:
         self._write = write
         self._queue_bytes = queue_bytes
         self._segment_bytes = segment_bytes
+        self._keyring = keyring
         self._lock = Lock()
         self._current: Segment | None = None
         self._sealed: list[Segment] = []
@@ -58,7 +67,7 @@ class WriteAhead:
     def _store(self, data: bytes, rows: int) -> bool:
         try:
             if self._current is None:
-                self._current = segments.create(self.folder, self._clock.now())
+                self._current = segments.create(self.folder, self._clock.now(), self._keyring)
             self._current.append(data, rows, self._write)
         except OSError as error:
             self._failed(error.strerror or type(error).__name__)
@@ -113,6 +122,12 @@ class WriteAhead:
     def done(self, segment: Segment) -> None:
         """Delete a sealed segment whose rows are readable now."""
         segment.remove()
+        with self._lock:
+            self._sealed.remove(segment)
+
+    def leave(self, segment: Segment) -> None:
+        """Let go of a sealed segment, as it is: whoever can read it may adopt it."""
+        segment.release()
         with self._lock:
             self._sealed.remove(segment)
 

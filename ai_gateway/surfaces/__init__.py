@@ -29,6 +29,7 @@ def parse(event: Event, protocol: frozenset[str], required: Mapping[str, type]) 
     if not isinstance(body, dict):
         raise BadRequest(f"body: a JSON object was expected (found {type(body).__name__})")
     refuse_variants(body, protocol)
+    refuse_addresses(body)
     for key, kind in required.items():
         if not isinstance(body.get(key), kind):
             found = f"found {type(body[key]).__name__}" if key in body else "it is missing"
@@ -44,6 +45,18 @@ def refuse_variants(body: Mapping[str, Any], protocol: frozenset[str], at: str =
             raise BadRequest(f"{key!r} is {meant!r} in other letters.", param=at or key)
 
 
+def refuse_addresses(body: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a key that other gateways take a model's address or credential from.
+
+    One of them behind this one would send its own credential there (CVE-2024-6587), and this one
+    would keep the caller's in its records.
+    """
+    for key in body:
+        if key.casefold() in _ADDRESSES:
+            raise BadRequest(f"{key}: where a model is, and its key, no request says.", param=key)
+
+
+_ADDRESSES = frozenset({"api_base", "api_key", "base_url", "custom_host"})
 _KINDS: dict[type, str] = {
     str: "a string",
     list: "a list",

@@ -15,7 +15,7 @@ import multipart
 from ai_gateway.contract import Event
 from ai_gateway.errors import BadRequest, TooLarge
 from ai_gateway.formats import File
-from ai_gateway.surfaces import refuse_variants
+from ai_gateway.surfaces import refuse_addresses, refuse_variants
 
 MAX_PARTS = 64
 MAX_TEXT = 1_000_000  # bytes of one field that is no file
@@ -49,6 +49,7 @@ def parse(event: Event, protocol: frozenset[str], files: Collection[str]) -> For
             kept.append(File(name, segment.filename, _kind(segment), data))
         _put(body, name, kept[-1].described() if held else _text(segment, data))
     refuse_variants(body, protocol.union(files))
+    refuse_addresses(body)
     return Form(_flagged(body), tuple(kept))
 
 

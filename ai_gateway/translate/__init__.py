@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 Body = Mapping[str, Any]
+
+
+class Answering(Protocol):
+    """A model's whole answer in the caller's format."""
+
+    def __call__(self, said: Body, asked: Body, created: int = 0, /) -> dict[str, Any]:
+        """``said`` in answer to ``asked``, which came at ``created``, in seconds since 1970."""
+
+
+class Streaming(Protocol):
+    """A model's stream of event data in the caller's format, chunk by chunk as they come."""
+
+    def __call__(
+        self, chunks: Iterable[Body], asked: Body, created: int = 0, /
+    ) -> Iterator[dict[str, Any]]:
+        """``chunks`` in answer to ``asked``, which came at ``created``, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +35,9 @@ class Translation:
 
     #: The caller's request in the model's format.
     request: Callable[[Body], dict[str, Any]]
-    #: The model's whole answer in the caller's format. The second argument is the caller's request,
-    #: the third when it came, in seconds since 1970, for models that do not say.
-    answer: Callable[[Body, Body, int], dict[str, Any]]
-    #: The model's stream of event data in the caller's format, chunk by chunk as they come.
-    stream: Callable[[Iterable[Body], Body, int], Iterator[dict[str, Any]]]
+    #: The answer: when its request came counts for models that do not say when it was made.
+    answer: Answering
+    stream: Streaming
 
 
 def through(near: Translation, far: Translation) -> Translation:

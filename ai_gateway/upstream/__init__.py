@@ -3,7 +3,8 @@
 A call goes through it top to bottom: ``request`` writes it, ``credentials`` adds the token,
 ``exchange`` sends it through ``pool``, ``http11`` and ``wire`` (which ``cancel`` ends, and which
 connects where ``address`` lets it), ``inflate`` unpacks what comes, ``answer`` reads it whole or
-``stream`` event by event (which ``sse`` takes apart), and ``errors`` says what went wrong.
+``stream`` event by event (which ``sse`` takes apart), and ``errors`` says what went wrong. What
+receivers of webhooks are told is a ``notice``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import File
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.model import Model, Timeout
-from ai_gateway.upstream import address, answer, anthropic, errors, oip, relay, request
+from ai_gateway.upstream import address, answer, anthropic, errors, notice, oip, relay, request
 from ai_gateway.upstream.binary import Binary
 from ai_gateway.upstream.cancel import NEVER, Cancel, Hold
 from ai_gateway.upstream.credentials import Wallet
 from ai_gateway.upstream.endpoint import Endpoint, Place, Transports, parsed
 from ai_gateway.upstream.exchange import Call, Incoming, RawReply, sent
+from ai_gateway.upstream.notice import Notice
 from ai_gateway.upstream.relay import ProxyRequest
 from ai_gateway.upstream.stream import Event, Says, Stream
 from ai_gateway.upstream.surroundings import Surroundings
@@ -31,6 +33,7 @@ from ai_gateway.upstream.surroundings import Surroundings
 __all__ = [
     "Cancel",
     "Event",
+    "Notice",
     "ProxyRequest",
     "RawReply",
     "Reply",
@@ -265,6 +268,37 @@ class Upstreams:
             raise UpstreamError(f"{endpoint.who} answered with the status {raw.status}.")
         return replace(raw, headers=relay.incoming(raw.headers))
 
+    def notify(self, given: Notice, *, cancel: Cancel = NEVER) -> tuple[int, Mapping[str, str]]:
+        """The status and headers that a receiver of webhooks answers ``given`` with.
+
+        It may get it twice, should a kept connection turn out to be dead. Raises the UpstreamError
+        family where there is no answer, and CallerLeft.
+        """
+        who = f"The receiver of {given.name}"
+        url = notice.checked(who, parsed(who, given.url), given.allowed_hosts)
+        place = Place(
+            who,
+            url,
+            given.max_connections,
+            ca_file=given.ca_file,
+            allowed=given.allowed_hosts,
+            internet=True,
+        )
+        endpoint = self._reached(place, Credentials(), given.limits, None)
+        started = self._clock.monotonic()
+        call = Call(
+            method="POST",
+            url=url,
+            headers=given.fields,
+            body=given.body,
+            started=started,
+            deadline=started + given.timeout,
+            hold=Hold(cancel),
+        )
+        incoming, _ = self._ask(endpoint, call)
+        notice.discard(incoming)
+        return incoming.status, incoming.headers
+
     def close(self) -> None:
         """Close every connection; those in use close when their answer ends."""
         self._transports.close()
@@ -300,10 +334,11 @@ class Upstreams:
         url = parsed(who, model.url)
         if model.dialect == "oip":
             url = oip.url(url, model.model_id)
-        place = Place(who, url, model.max_connections, model.ca_file)
+        client = (model.client_cert, model.client_key) if model.client_cert else None
+        place = Place(who, url, model.max_connections, model.ca_file, client=client)
         spec = model.credentials
         named = spec.header or (anthropic.KEY_HEADER if model.dialect == "anthropic" else None)
-        return self._reached(place, spec, model.timeout, named)
+        return self._reached(place, spec, _limits(model.timeout), named)
 
     def _target(self, request: ProxyRequest) -> Endpoint:
         who = f"The target {request.name}"
@@ -314,10 +349,14 @@ class Upstreams:
             allowed=request.allowed_hosts,
         )
         spec = request.credentials
-        return self._reached(place, spec, request.timeout, spec.header)
+        return self._reached(place, spec, _limits(request.timeout), spec.header)
 
     def _reached(
-        self, place: Place, spec: Credentials, timeout: Timeout, key_header: str | None
+        self,
+        place: Place,
+        spec: Credentials,
+        limits: Mapping[str, float],
+        key_header: str | None,
     ) -> Endpoint:
         return Endpoint(
             who=place.who,
@@ -326,8 +365,13 @@ class Upstreams:
             credential=self._wallet.credential(place.who, spec),
             headers=((b"host", place.url.netloc), (b"accept-encoding", b"identity")),
             key_header=_named(key_header),
-            timeout={"connect": timeout.connect, "read": timeout.first_byte},
+            timeout=limits,
         )
+
+
+def _limits(timeout: Timeout) -> dict[str, float]:
+    """Seconds to connect and to the first byte, under httpx's names for them."""
+    return {"connect": timeout.connect, "read": timeout.first_byte}
 
 
 def _named(key_header: str | None) -> bytes | None:

@@ -10,21 +10,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 
 import httpcore
 
+from ai_gateway.addresses import forbidden, inside, literal, networks, public
 from ai_gateway.upstream.cancel import LOOK, NOBODY, Hold
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
-
-#: The metadata service of AWS over IPv6, which lies outside the link-local network.
-_METADATA = ipaddress.ip_address("fd00:ec2::254")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 class AddressRefused(httpcore.ConnectError):
@@ -48,9 +41,9 @@ def resolved(
 
     Raises NameUnknown, ConnectTimeout, or Interrupted where the caller of ``hold`` leaves.
     """
-    literal = _literal(host)
-    if literal is not None:
-        return [str(literal)]
+    spelled = literal(host)
+    if spelled is not None:
+        return [str(spelled)]
     outcome: list[Sequence[str] | Exception] = []
 
     def work() -> None:
@@ -74,62 +67,43 @@ def resolved(
     return found
 
 
-def permitted(host: str, addresses: Sequence[str], allowed: Sequence[str] | None) -> list[str]:
+def permitted(
+    host: str,
+    addresses: Sequence[str],
+    allowed: Sequence[str] | None,
+    *,
+    internet: bool = False,
+) -> list[str]:
     """Those of ``addresses`` that may be connected to; raises AddressRefused if none is left.
 
     ``allowed`` lists host names and networks; ``None`` allows everything that is not link-local.
+    With ``internet`` an address of the public internet need not be listed.
     """
     reachable = [text for text in addresses if not forbidden(ipaddress.ip_address(text))]
     if not reachable:
         raise AddressRefused("its address is link-local, which is never allowed")
-    if allowed is None or host.lower() in {name.lower() for name in allowed}:
+    if allowed is None or _named(host, allowed):
         return reachable
-    networks = list(_networks(allowed))
-    inside = [text for text in reachable if _inside(ipaddress.ip_address(text), networks)]
-    if not inside:
+    listed = list(networks(allowed))
+    found = [text for text in reachable if inside(ipaddress.ip_address(text), listed)]
+    if internet:
+        found += [text for text in reachable if public(ipaddress.ip_address(text))]
+    if not found:
         raise AddressRefused("its host does not stand in allowed_hosts")
-    return inside
+    return list(dict.fromkeys(found))
 
 
-def check_name(host: str, allowed: Sequence[str] | None) -> None:
-    """The check for a host that a forward proxy resolves: by its name, or its literal address."""
-    literal = _literal(host)
-    if literal is not None:
-        permitted(host, [str(literal)], allowed)
-    elif allowed is not None and host.lower() not in {name.lower() for name in allowed}:
+def check_name(host: str, allowed: Sequence[str] | None, *, internet: bool = False) -> None:
+    """The check for a host that a forward proxy resolves: by its name, or its literal address.
+
+    What a name stands for is not known here, so that ``internet`` lets no name pass.
+    """
+    spelled = literal(host)
+    if spelled is not None:
+        permitted(host, [str(spelled)], allowed, internet=internet)
+    elif allowed is not None and not _named(host, allowed):
         raise AddressRefused("its host does not stand in allowed_hosts")
 
 
-def forbidden(address: Address) -> bool:
-    """Whether ``address`` is, or carries inside it, a link-local or metadata address."""
-    return any(form.is_link_local or form == _METADATA for form in _forms(address))
-
-
-def _forms(address: Address) -> Iterator[Address]:
-    """``address`` and every IPv4 address that a translator would read out of it."""
-    yield address
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64 or address in _COMPATIBLE:
-            embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        yield from (form for form in embedded if form is not None)
-
-
-def _inside(address: Address, networks: Sequence[Net]) -> bool:
-    return any(form in network for form in _forms(address) for network in networks)
-
-
-def _networks(allowed: Sequence[str]) -> Iterator[Net]:
-    for entry in allowed:
-        with suppress(ValueError):  # a host name
-            yield ipaddress.ip_network(entry, strict=False)
-
-
-def _literal(host: str) -> Address | None:
-    """The address that ``host`` spells, in the old IPv4 spellings too (2852039166, 0xA9FEA9FE)."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host)
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeError):
-        return None
+def _named(host: str, allowed: Sequence[str]) -> bool:
+    return host.lower() in {name.lower() for name in allowed}

@@ -17,13 +17,13 @@ from ai_gateway.errors import UpstreamUnreachable
 from ai_gateway.upstream import address, http11, request
 from ai_gateway.upstream.credentials import Credential
 from ai_gateway.upstream.pool import Connection, Dial, Pool, Transport
-from ai_gateway.upstream.surroundings import Surroundings
+from ai_gateway.upstream.surroundings import Client, Surroundings
 from ai_gateway.upstream.wire import Network
 
 _PATHS = 100  # of one endpoint that are remembered
 _SWEEP = 10.0  # seconds between looks at connections that nobody uses
 
-Key = tuple[str, bytes, int, int, tuple[str, ...] | None]
+Key = tuple[str, bytes, int, int, tuple[str, ...] | None, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class Place:
     limit: int
     ca_file: str | None = None
     allowed: tuple[str, ...] | None = None
+    #: Whether addresses of the public internet are allowed beside them.
+    internet: bool = False
+    #: The client's own certificate and its key.
+    client: Client | None = None
 
 
 class Transports:
@@ -85,9 +89,10 @@ class Transports:
         self._sweep_at = clock.monotonic() + _SWEEP
 
     def transport(self, place: Place) -> Transport:
-        """The transport; raises UpstreamUnreachable for an unusable CA file or proxy."""
-        context = self._surroundings.context(place.ca_file)
-        key = (place.url.scheme, place.url.netloc, id(context), place.limit, place.allowed)
+        """The transport; raises UpstreamUnreachable for a file or proxy that is unusable."""
+        context = self._surroundings.context(place.ca_file, place.client)
+        origin = place.url.scheme, place.url.netloc
+        key = (*origin, id(context), place.limit, place.allowed, place.internet)
         with self._lock:
             if key not in self._transports:
                 pool = self._pool(place, context)
@@ -115,16 +120,17 @@ class Transports:
     def _pool(self, place: Place, context: ssl.SSLContext) -> Pool:
         proxy = self._surroundings.proxy(place.url.scheme, place.url.host)
         if proxy is None:
-            network = Network(self._clock, self._resolve, place.allowed)
+            network = Network(self._clock, self._resolve, place.allowed, place.internet)
             return Pool(direct(place.url, context, self._idle, self._clock), network, place.limit)
         try:
-            address.check_name(place.url.host, place.allowed)
+            address.check_name(place.url.host, place.allowed, internet=place.internet)
         except address.AddressRefused as error:
             raise UpstreamUnreachable(
                 f"{place.who} may not be connected to: {error}.", HTTPStatus.BAD_GATEWAY
             ) from None
         network = Network(self._clock, self._resolve)
-        return Pool(through(proxy, place.url, context, self._idle), network, place.limit)
+        ahead = self._surroundings.context(place.ca_file)  # a proxy need not know who we are
+        return Pool(through(proxy, place.url, (ahead, context), self._idle), network, place.limit)
 
 
 def parsed(who: str, text: str) -> httpx.URL:
@@ -151,8 +157,10 @@ def direct(url: httpx.URL, context: ssl.SSLContext, idle: float, clock: Clock) -
     return partial(http11.Connection, _url(url), context, idle, clock)
 
 
-def through(proxy: httpx.Proxy, url: httpx.URL, context: ssl.SSLContext, idle: float) -> Dial:
-    """Connections to ``url``'s origin by way of ``proxy``."""
+def through(
+    proxy: httpx.Proxy, url: httpx.URL, contexts: tuple[ssl.SSLContext, ssl.SSLContext], idle: float
+) -> Dial:
+    """Connections to ``url``'s origin by way of ``proxy``; the proxy's context comes first."""
     origin = _url(url).origin
 
     def dial(network: httpcore.NetworkBackend) -> Connection:
@@ -160,8 +168,8 @@ def through(proxy: httpx.Proxy, url: httpx.URL, context: ssl.SSLContext, idle: f
         return httpcore.HTTPProxy(
             _url(proxy.url),
             proxy_auth=proxy.raw_auth,
-            ssl_context=context,
-            proxy_ssl_context=context if proxy.url.scheme == "https" else None,
+            ssl_context=contexts[1],
+            proxy_ssl_context=contexts[0] if proxy.url.scheme == "https" else None,
             max_connections=1,
             keepalive_expiry=idle,
             network_backend=network,

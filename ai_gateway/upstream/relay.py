@@ -17,6 +17,26 @@ from ai_gateway.errors import BadRequest
 from ai_gateway.manifest.credentials import Credentials
 from ai_gateway.manifest.model import Timeout
 
+#: Which pages may read an answer is the gateway's to say, not the target's.
+_CROSS_ORIGIN = "access-control-"
+#: What a browser would take for the gateway's word: of its origin, host and pages, where people
+#: may be signed in. The server says what it has to say of them.
+_OF_THE_ORIGIN = frozenset(
+    {
+        "alt-svc",
+        "clear-site-data",
+        "content-security-policy",
+        "content-security-policy-report-only",
+        "nel",
+        "referrer-policy",
+        "report-to",
+        "reporting-endpoints",
+        "service-worker-allowed",
+        "strict-transport-security",
+        "x-content-type-options",
+        "x-frame-options",
+    }
+)
 #: Of one hop only (RFC 9110, 7.6.1), with the old ones and what this hop writes itself.
 _HOP = frozenset(
     {
@@ -147,8 +167,13 @@ def outgoing(
 
 def incoming(headers: Mapping[str, str]) -> dict[str, str]:
     """The target's headers that the caller may see; the body is decoded by now."""
-    dropped = _HOP | _named(headers) | {"content-encoding", "set-cookie", "set-cookie2"}
-    return {name: value for name, value in headers.items() if name not in dropped}
+    dropped = _HOP | _named(headers) | _OF_THE_ORIGIN
+    dropped |= {"content-encoding", "set-cookie", "set-cookie2"}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in dropped and not name.startswith(_CROSS_ORIGIN)
+    }
 
 
 def _named(headers: Mapping[str, str]) -> frozenset[str]:

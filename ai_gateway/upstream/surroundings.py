@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,13 +14,16 @@ import httpx
 
 from ai_gateway.errors import UpstreamUnreachable
 
+#: The file of a client's certificate, and that of its key where it is another.
+Client = tuple[str, str | None]
+
 
 class Surroundings:
     """Reads ``environment`` (never the process's own) as curl, requests and httpx do."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._contexts: dict[tuple[str | None, float], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
     def proxy(self, scheme: str, host: str) -> httpx.Proxy | None:
@@ -41,23 +44,27 @@ class Surroundings:
             f"{variable.upper()} holds no proxy's http or https URL.", HTTPStatus.BAD_GATEWAY
         )
 
-    def context(self, ca_file: str | None) -> ssl.SSLContext:
+    def context(self, ca_file: str | None, client: Client | None = None) -> ssl.SSLContext:
         """What to trust: ``ca_file``, else the environment's, else certifi's and the system's.
 
-        A file that changed is read anew. Raises UpstreamUnreachable, with the path, for one that
-        cannot be used.
+        ``client`` is who to be where a server asks. A file that changed is read anew. Raises
+        UpstreamUnreachable, with the path, for one that cannot be used.
         """
         path = ca_file or self._first("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")[1]
         with self._lock:
-            try:
-                key = (path, Path(path).stat().st_mtime if path else 0.0)
-                if key not in self._contexts:
-                    self._contexts[key] = _load(path)
-            except OSError as error:
-                reason = error.strerror or "no certificates in it"
-                raise UpstreamUnreachable(
-                    f"The CA file {path} cannot be used: {reason}.", HTTPStatus.BAD_GATEWAY
-                ) from None
+            with _using(f"The CA file {path}", "no certificates in it"):
+                key: tuple[object, ...] = (path, _changed(path))
+            if client is not None:
+                with _using(f"The client certificate {client[0]}", ""):
+                    key = (*key, client, *map(_changed, client))
+            if key not in self._contexts:
+                with _using(f"The CA file {path}", "no certificates in it"):
+                    context = _load(path)
+                if client is not None:
+                    what = f"The client certificate {client[0]}"
+                    with _using(what, "it is none, or without its key"):
+                        context.load_cert_chain(*client, password=lambda: "")
+                self._contexts[key] = context
             return self._contexts[key]
 
     def _first(self, *names: str) -> tuple[str, str | None]:
@@ -80,6 +87,21 @@ def _matches(entry: str, host: str) -> bool:
         return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
     name = entry.removeprefix("*").removeprefix(".").rsplit(":", 1)[0]
     return bool(name) and (host == name or host.endswith(f".{name}"))
+
+
+@contextmanager
+def _using(what: str, otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # ssl.SSLError is one
+        named = not isinstance(error, ssl.SSLError) and error.strerror
+        raise UpstreamUnreachable(
+            f"{what} cannot be used: {named or otherwise}.", HTTPStatus.BAD_GATEWAY
+        ) from None
+
+
+def _changed(path: str | None) -> float:
+    return Path(path).stat().st_mtime if path else 0.0
 
 
 def _load(path: str | None) -> ssl.SSLContext:

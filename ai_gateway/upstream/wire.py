@@ -27,6 +27,8 @@ class Network:
     clock: Clock
     resolve: address.Resolve = address.system
     allowed: Sequence[str] | None = None
+    #: Whether addresses of the public internet are allowed beside them.
+    internet: bool = False
 
 
 class Wire(httpcore.NetworkBackend):
@@ -102,7 +104,8 @@ class Wire(httpcore.NetworkBackend):
         self._connect_by = self._monotonic() + (left if timeout is None else min(timeout, left))
         seconds = self._connecting()
         found = address.resolved(self._network.resolve, host, port, seconds, self._hold)
-        *others, last = address.permitted(host, found, self._network.allowed)
+        allowed, internet = self._network.allowed, self._network.internet
+        *others, last = address.permitted(host, found, allowed, internet=internet)
         for tried, ip in enumerate(others):
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return self._connected(ip, port, self._connecting() / (len(others) + 1 - tried))

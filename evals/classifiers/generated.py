@@ -9,11 +9,12 @@ from evals.classifiers import attacks, harm_texts, honest
 from evals.classifiers.grammar import texts
 from evals.classifiers.sources import Row
 
+SEED = 1
 #: Texts of a template, at most.
 EACH = 30
 
 
-def injection_rows(seed: int) -> Iterator[Row]:
+def injection_rows(seed: int = SEED) -> Iterator[Row]:
     """Attacks and honest prompts, a source a category."""
     rng = random.Random(seed)
     for name, templates in attacks.ATTACKS.items():
@@ -26,7 +27,7 @@ def injection_rows(seed: int) -> Iterator[Row]:
         yield Row(text, "made look-alikes", label=False)
 
 
-def harm_rows(seed: int) -> Iterator[Row]:
+def harm_rows(seed: int = SEED) -> Iterator[Row]:
     """Requests for harm and their look-alikes; the honest prompts of the other classifier."""
     rng = random.Random(seed)
     for text in texts(harm_texts.HARMFUL, harm_texts.SLOTS, EACH, rng):

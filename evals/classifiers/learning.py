@@ -1,8 +1,9 @@
 """How a classifier is learned: naive Bayes ratios of n-grams, weighted by logistic regression.
 
 The ratios and the regression are those of Wang and Manning (2012), "Baselines and bigrams". A text
-is cut into windows. Those of an honest text are all honest; of an attack only the strongest third
-counts as one, by a first fit, since most of a long attack is ordinary text.
+is cut into windows. Of an attack only the strongest third counts as one, by a first fit, since most
+of a long attack is ordinary text. Those of an honest text are all honest, but the two that come
+nearest to an attack may count more: the strongest window decides, and a long text has many.
 """
 
 from __future__ import annotations
@@ -28,10 +29,27 @@ MOST_WINDOWS = 20
 STRENGTH = 0.05
 #: Ratios: what is added to every count, how far one may go, windows that an n-gram must be in.
 SMOOTHING, FARTHEST, FEWEST = 3.0, 3.0, 2
+#: How many windows of an honest text count as those that come nearest to an attack.
+NEAREST = 2
+#: Parts of a cross-validation.
+PARTS = 5
 _NO_WORDS = Vocabulary(())
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The words of the windows, and what is emphasised in learning from them.
+
+    ``stress`` is how often the windows of an honest text that come nearest to an attack count,
+    ``made`` is what a made-up text counts beside one that somebody sent.
+    """
+
+    lengths: tuple[int, ...]
+    stress: float = 1.0
+    made: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,7 @@ class Windows:
     owner: NDArray[np.intp]
     labels: Flags
     sources: NDArray[np.str_]
-    lengths: tuple[int, ...]
+    recipe: Recipe
 
 
 def cut(words: Sequence[str], lengths: Sequence[int]) -> list[Sequence[str]]:
@@ -81,11 +99,11 @@ def matrix(windows: Sequence[Sequence[str]]) -> sparse.csr_matrix:
     return made
 
 
-def prepare(rows: Sequence[Row], lengths: tuple[int, ...]) -> Windows:
-    """All rows with at least one word, cut into windows of ``lengths`` words and hashed."""
+def prepare(rows: Sequence[Row], recipe: Recipe) -> Windows:
+    """All rows with at least one word, cut into windows and hashed."""
     pairs = [(row, Normalised(row.text, _NO_WORDS)) for row in rows]
     kept = [(row, text) for row, text in pairs if text.words]
-    windows = [cut(text.words, lengths) for _, text in kept]
+    windows = [cut(text.words, recipe.lengths) for _, text in kept]
     return Windows(
         [row for row, _ in kept],
         [text for _, text in kept],
@@ -93,27 +111,30 @@ def prepare(rows: Sequence[Row], lengths: tuple[int, ...]) -> Windows:
         np.repeat(np.arange(len(kept)), [len(each) for each in windows]),
         np.array([row.label for row, _ in kept]),
         np.array([row.source for row, _ in kept]),
-        lengths,
+        recipe,
     )
 
 
-def importance(data: Windows, chosen: NDArray[np.intp]) -> Floats:
-    """What each chosen window counts: large sources less a row, long texts less a window."""
+def importance(data: Windows, stress: Floats) -> Floats:
+    """What each window with ``stress`` counts: large sources less a row, long texts a window."""
+    (chosen,) = stress.nonzero()
     owner = data.owner[chosen]
-    weight = 1 / np.sqrt(np.bincount(owner)[owner])
+    weight = stress[chosen] / np.sqrt(np.bincount(owner)[owner])
     names = np.char.add(data.sources, np.where(data.labels, "+", "-"))
     _, group = np.unique(names, return_inverse=True)
     weight /= np.sqrt(np.bincount(group[owner], weight)[group[owner]])
+    weight[np.char.startswith(data.sources, "made")[owner]] *= data.recipe.made
     label = data.labels[owner]
     for side in (label, ~label):
         weight[side] *= len(chosen) / 2 / weight[side].sum()
     return weight
 
 
-def regress(data: Windows, chosen: NDArray[np.intp]) -> tuple[Floats, float]:
-    """Weights and intercept learned from the chosen windows."""
+def regress(data: Windows, stress: Floats) -> tuple[Floats, float]:
+    """Weights and intercept learned from the windows with ``stress``."""
+    (chosen,) = stress.nonzero()
     part, label = data.matrix[chosen], data.labels[data.owner[chosen]]
-    weight = importance(data, chosen)
+    weight = importance(data, stress)
     present = part.copy()
     present.data = np.ones_like(present.data)
     attack = (present[label].T @ weight[label] + SMOOTHING) / weight[label].sum()
@@ -127,24 +148,25 @@ def regress(data: Windows, chosen: NDArray[np.intp]) -> tuple[Floats, float]:
     return model.coef_[0] * ratio, float(model.intercept_[0])
 
 
-def strongest(data: Windows, evidence: Floats) -> Flags:
-    """All windows of honest rows, and the third of each attack's with the most evidence."""
+def stressed(data: Windows, evidence: Floats) -> Floats:
+    """What a window counts by its evidence: of attacks the strongest third, of honest ones all."""
     counts = np.bincount(data.owner, minlength=len(data.rows))
     order = np.lexsort((-evidence, data.owner))
     rank = np.empty(evidence.size, np.intp)
     rank[order] = np.arange(evidence.size) - (np.cumsum(counts) - counts)[data.owner[order]]
-    return ~data.labels[data.owner] | (rank < np.ceil(counts[data.owner] / 3))
+    honest = np.where(rank < NEAREST, data.recipe.stress, 1.0)
+    return np.where(data.labels[data.owner], rank < np.ceil(counts[data.owner] / 3), honest)
 
 
 def fit(data: Windows, rows: Flags) -> Classifier:
     """A classifier of the rows that are flagged; its centre and slope are not set yet."""
-    chosen = np.flatnonzero(rows[data.owner])
-    weights, intercept = regress(data, chosen)
-    keep = strongest(data, data.matrix @ weights + intercept)
-    weights, intercept = regress(data, chosen[keep[chosen]])
+    known = rows[data.owner].astype(np.float64)
+    weights, intercept = regress(data, known)
+    stress = stressed(data, data.matrix @ weights + intercept)
+    weights, intercept = regress(data, known * stress)
     unit = float(np.quantile(np.abs(weights[weights != 0]), 0.9995)) / 127
     small = np.clip(np.rint(weights / unit), -127, 127).astype(np.int8)
-    return Classifier(small, unit, -intercept, 1.0, data.lengths)
+    return Classifier(small[:, None], unit, -intercept, 1.0, data.recipe.lengths)
 
 
 def evidence(classifier: Classifier, texts: Sequence[Normalised]) -> Floats:
@@ -166,16 +188,16 @@ def apart(data: Windows, tested: Flags) -> Floats:
 
 
 def folds(data: Windows) -> NDArray[np.intp]:
-    """The part (0 to 4) that each row is in, by a hash of its words: copies stay together."""
+    """The part of ``PARTS`` that each row is in, by a hash of its words: copies stay together."""
     keys = [" ".join(text.words).encode("utf-8", "replace") for text in data.texts]
-    return np.array([hashlib.sha256(key).digest()[0] % 5 for key in keys])
+    return np.array([hashlib.sha256(key).digest()[0] % PARTS for key in keys])
 
 
 def crossed(data: Windows, known: Flags) -> Floats:
-    """The evidence of the known rows by a classifier of their other four parts; else NaN."""
+    """The evidence of the known rows by a classifier of their other parts; else NaN."""
     part = folds(data)
     found = np.full(len(data.rows), np.nan)
-    for fold in range(5):
+    for fold in range(PARTS):
         at = known & (part == fold)
         found[at] = evidence(fit(data, known & ~at), flagged(data, at))
     return found

@@ -2,31 +2,35 @@
 
     python -m evals.classifiers.measure DATA_DIR [PART ...]
 
-PARTs are in-domain, injection, ordinary, made (attacks from templates), honest (prompts from
-templates), harm, roc and cpu; each but the last takes some minutes, all of them are run where none
-is named. roc draws the curves to docs/images/guardrails-roc.png.
+PARTs are in-domain, injection, ordinary, made (attacks from templates), triggers (honest prompts
+that are no training text), honest (these, and prompts from templates), harm, roc and cpu. triggers
+and cpu take seconds, made, honest and roc a minute or two, the others some minutes; all of them are
+run where none is named. roc draws the curves to docs/images/guardrails-roc.png.
 
-DATA_DIR is that of train.py. Every figure is of a classifier that is trained here without the rows
-it is tested on: without a whole source, or for one figure without half of deepset, texts that share
-eight words in a row on the same side. What scores 0.5 is fixed by cross-validation on what is left.
+DATA_DIR holds the files below. Every figure but those of triggers and cpu, which have the one that
+ships, is of a classifier that is trained here without the rows it is tested on: a whole source, or
+for in-domain a fifth of all rows, once by row and once with texts of deepset that share eight words
+in a row on the same side. What scores 0.5 and 0.7 is fixed by cross-validation on what is left; of
+made and honest on all rows, as it ships.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import time
 from collections.abc import Sequence
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_gateway.guardrails.classifier import model
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.vocabulary import Vocabulary
-from evals.classifiers import learning, train
+from evals.classifiers import learning, sources, train, trigger_prompts
 from evals.classifiers.learning import Flags, Floats, Windows
 from evals.scoring import Curve, Share
 
@@ -35,6 +39,7 @@ ROOT = Path(__file__).parents[2]
 THRESHOLDS = (0.5, 0.7)
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
 SHARED_WORDS = 8
+NOTHING = Vocabulary(())
 HARMFUL = ("advbench", "harmbench", "do_not_answer")
 PROSE = "The museum opens its new wing in April, and the director says that it took nine years. "
 
@@ -47,9 +52,14 @@ def scores(found: Floats, scale: train.Scale) -> list[float]:
 
 def held_out(data: Windows, tested: Flags, rate: float) -> None:
     """All figures of a classifier that did not learn from the tested rows."""
-    scale = train.scale(data, ~tested, rate)
+    scale = train.scale(data, learning.crossed(data, ~tested), ~tested, rate)
     found = learning.apart(data, tested)
-    bad, good = (scores(found[tested & side], scale) for side in (data.labels, ~data.labels))
+    figures([scores(found[tested & side], scale) for side in (data.labels, ~data.labels)])
+
+
+def figures(scored: Sequence[list[float]]) -> None:
+    """What the scores of bad and of good texts come to."""
+    bad, good = scored
     curve = Curve(bad, good)
     for threshold in THRESHOLDS:
         recall, alarms = curve.at(threshold)
@@ -58,15 +68,20 @@ def held_out(data: Windows, tested: Flags, rate: float) -> None:
         if bad:
             print(f"  at {threshold}: recall {recall}")
         if good and bad:
-            print(f"  at {threshold}: F1 {curve.f1(threshold):.3f}")
+            low, high = curve.f1_interval(threshold)
+            print(f"  at {threshold}: F1 {curve.f1(threshold):.3f} ({low:.3f} to {high:.3f})")
     if good and bad:
-        print(f"  AUC {curve.auc()[0]:.3f}")
+        area, low, high = curve.auc()
+        print(f"  AUC {area:.3f} ({low:.3f} to {high:.3f})")
         for alarms_rate in RATES:
             print(f"  at {alarms_rate:.1%} false alarms: recall {curve.recall_at(alarms_rate)[0]}")
 
 
-def halves(data: Windows) -> tuple[Flags, Flags]:
-    """Deepset in two; texts that share ``SHARED_WORDS`` words in a row are in the same one."""
+def related(data: Windows) -> NDArray[np.intp]:
+    """The parts of ``learning.folds``, but deepset's texts with ``SHARED_WORDS`` in a row together.
+
+    The largest groups are dealt first, each to the part with the fewest rows.
+    """
     rows = np.flatnonzero(data.sources == "deepset").tolist()
     parent = {row: row for row in rows}
     first: dict[tuple[str, ...], int] = {}
@@ -81,10 +96,34 @@ def halves(data: Windows) -> tuple[Flags, Flags]:
         for start in range(max(1, len(words) - SHARED_WORDS + 1)):
             shared = first.setdefault(tuple(words[start : start + SHARED_WORDS]), row)
             parent[root(row)] = root(shared)
-    half = np.full(len(data.rows), -1)
+    groups: dict[int, list[int]] = {}
     for row in rows:
-        half[row] = hashlib.sha256(data.rows[root(row)].text.encode()).digest()[0] % 2
-    return half == 0, half == 1
+        groups.setdefault(root(row), []).append(row)
+    part, sizes = learning.folds(data), [0] * learning.PARTS
+    for group in sorted(groups.values(), key=len, reverse=True):
+        smallest = sizes.index(min(sizes))
+        part[group] = smallest
+        sizes[smallest] += len(group)
+    return part
+
+
+def nested(data: Windows, part: NDArray[np.intp], rate: float) -> Floats:
+    """The score of every row by a classifier, and on a scale, of the other parts alone.
+
+    The scale of a part is from classifiers that know neither it nor the part that they score.
+    """
+    inner = np.full((learning.PARTS, len(data.rows)), np.nan)
+    for first, second in combinations(range(learning.PARTS), 2):
+        pair = np.isin(part, (first, second))
+        found = learning.apart(data, pair)
+        inner[first, part == second] = found[part == second]
+        inner[second, part == first] = found[part == first]
+    scored = np.full(len(data.rows), np.nan)
+    for number in range(learning.PARTS):
+        tested = part == number
+        scale = train.scale(data, inner[number], ~tested, rate)
+        scored[tested] = scores(learning.apart(data, tested)[tested], scale)
+    return scored
 
 
 @cache
@@ -94,11 +133,13 @@ def injections(folder: Path) -> tuple[Windows, float]:
 
 
 def in_domain(folder: Path) -> None:
-    """One half of deepset by a classifier that knows the other."""
+    """A fifth of deepset after the other by a classifier that knows the rest and all else."""
     data, rate = injections(folder)
-    for number, half in enumerate(halves(data), 1):
-        print(f"deepset, half {number}, trained on the other and all else")
-        held_out(data, half, rate)
+    deepset = data.sources == "deepset"
+    for name, part in (("rows", learning.folds(data)), ("related rows", related(data))):
+        print(f"deepset, five parts by {name}", flush=True)
+        scored = nested(data, part, rate)
+        figures([scored[deepset & side].tolist() for side in (data.labels, ~data.labels)])
 
 
 def injection(folder: Path) -> None:
@@ -108,7 +149,7 @@ def injection(folder: Path) -> None:
 
 def ordinary(folder: Path) -> None:
     """Each source of honest prompts left out."""
-    _each(folder, ("mt_bench", "user_oriented", "coconot", "presidio"))
+    _each(folder, ("mt_bench", "user_oriented", "coconot"))
 
 
 def _each(folder: Path, names: Sequence[str]) -> None:
@@ -124,21 +165,37 @@ def made(folder: Path) -> None:
 
 
 def honest(folder: Path) -> None:
-    """Each category of made-up honest prompts left out; triggers are full of attacks' words."""
+    """Honest prompts full of attacks' words: what ships, and each made-up category left out."""
+    triggers(folder)
     _categories(folder, attacks=False)
 
 
+def triggers(_folder: Path) -> None:
+    """Prompts that no classifier learns from, by the one that ships."""
+    print("triggers, by what ships")
+    classifier, found = model.load("injection"), []
+    for name, prompts in trigger_prompts.PROMPTS.items():
+        scored = [classifier.score(Normalised(each, NOTHING)).score for each in prompts]
+        flagged(name, scored)
+        found += scored
+    flagged("all", found)
+
+
+def flagged(name: str, found: Sequence[float]) -> None:
+    """How many of the scores count at each threshold."""
+    for threshold in THRESHOLDS:
+        hits = sum(score >= threshold for score in found)
+        print(f"  {name}, at {threshold}: flagged {Share(hits, len(found))}", flush=True)
+
+
 def _categories(folder: Path, *, attacks: bool) -> None:
-    """What is flagged of each category, on the scale that ships."""
-    data, rate = injections(folder)
-    scale = train.scale(data, np.ones(len(data.rows), np.bool_), rate)
+    """What is flagged of each category that is left out, on the scale that ships."""
+    data, _ = injections(folder)
+    scale = train.Scale(**model.provenance("injection")["scale"])
+    print("left out", flush=True)
     for source in np.unique(data.sources[~train.published(data) & (data.labels == attacks)]):
         tested = data.sources == source
-        found = scores(learning.apart(data, tested)[tested], scale)
-        print(f"{source}, left out", flush=True)
-        for threshold in THRESHOLDS:
-            hits = sum(score >= threshold for score in found)
-            print(f"  at {threshold}: flagged {Share(hits, len(found))}", flush=True)
+        flagged(str(source), scores(learning.apart(data, tested)[tested], scale))
 
 
 def harm(folder: Path) -> None:
@@ -162,9 +219,9 @@ def roc(folder: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(6.4, 4.4), dpi=110)
     usual = ["coconot", "mt_bench", "user_oriented"]
-    for name, sources in (("injection", ("deepset", "jackhhao")), ("harm", HARMFUL)):
+    for name, tested_on in (("injection", ("deepset", "jackhhao")), ("harm", HARMFUL)):
         data = train.prepared(name, folder)
-        for source in sources:
+        for source in tested_on:
             left_out = [source, *(usual if name == "harm" else ())]
             tested = np.isin(data.sources, left_out)
             found = learning.apart(data, tested)
@@ -181,9 +238,8 @@ def roc(folder: Path) -> None:
 
 def cpu(_folder: Path) -> None:
     """CPU time of a score, features included, best of seven runs; words are there before."""
-    nothing = Vocabulary(())
     for count in (200, 2_000, 100_000, 1_000_000):
-        text = Normalised((PROSE * (count // len(PROSE) + 1))[:count], nothing)
+        text = Normalised((PROSE * (count // len(PROSE) + 1))[:count], NOTHING)
         for names in (("injection",), ("injection", "harm")):
             spent = min(_spent(text, names, max(1, 20_000 // count)) for _ in range(7))
             print(f"{count:9,} characters, {' and '.join(names):20} {spent * 1e6:10,.0f} us")
@@ -205,6 +261,7 @@ PARTS = {
     "injection": injection,
     "ordinary": ordinary,
     "made": made,
+    "triggers": triggers,
     "honest": honest,
     "harm": harm,
     "roc": roc,
@@ -215,10 +272,14 @@ PARTS = {
 def main() -> None:
     """Print all figures."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=__doc__,
+        epilog=sources.where(),
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DATA_DIR")
-    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
+    parser.add_argument(
+        "parts", nargs="*", default=[name for name in PARTS if name != "triggers"], metavar="PART"
+    )
     arguments = parser.parse_args()
     for name in arguments.parts:
         PARTS[name](arguments.folder)

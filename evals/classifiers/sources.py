@@ -43,7 +43,6 @@ FILES = {
     "do_not_answer_en.csv": ("github.com/Libr-AI/do-not-answer, data_en.csv", "Apache-2.0"),
 }
 
-
 #: File → the name of its source.
 SOURCES = {
     "deepset_train.jsonl": "deepset",
@@ -56,6 +55,12 @@ SOURCES = {
     "harmbench_val.csv": "harmbench",
     "do_not_answer_en.csv": "do_not_answer",
 }
+
+
+def where() -> str:
+    """A line a file: where it is published and its licence."""
+    lines = (f"  {name}: {place} ({licence})" for name, (place, licence) in FILES.items())
+    return "\n".join(["files of DATA_DIR, and where they are published:", *lines])
 
 
 @dataclass(frozen=True, slots=True)

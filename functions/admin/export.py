@@ -1,10 +1,14 @@
 """Gives out all that is held on a tenant, a key, a rater or single requests."""
 
 from ai_gateway.compliance import asked, export
+from ai_gateway.compliance.erasure import Wanted
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.control.access import require
 from ai_gateway.errors import StoreAway
+from ai_gateway.openapi.operation import Operation
 from ai_gateway.records import StoreUnavailable
+
+API = Operation(query=Wanted, gives=("application/x-ndjson",), scope="compliance")
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -2,6 +2,10 @@
 
 from ai_gateway.access.managing import Manager
 from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.openapi import administration as shapes
+from ai_gateway.openapi.operation import Operation
+
+API = Operation(reply=shapes.ShownKey, errors=(404,), scope="keys")
 
 
 def handle(event: Event, context: Context) -> Reply:

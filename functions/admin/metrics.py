@@ -3,6 +3,12 @@
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.control.access import require
 from ai_gateway.control.figures import asked, figures
+from ai_gateway.openapi import administration as shapes
+from ai_gateway.openapi.operation import Operation
+
+API = Operation(
+    query=shapes.FiguresQuery, reply=shapes.FiguresReply, errors=(404,), scope="metrics"
+)
 
 
 def handle(event: Event, context: Context) -> Reply:

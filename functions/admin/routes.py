@@ -8,6 +8,21 @@ from ai_gateway.control.bodies import NewRoute, refuse_variables
 from ai_gateway.control.changes import add_route
 from ai_gateway.control.control import etag
 from ai_gateway.control.showing import shown_routes
+from ai_gateway.openapi import administration as shapes
+from ai_gateway.openapi.operation import CHANGE, Operation
+
+API = {
+    "GET": Operation(reply=shapes.RouteList, errors=(409,), scope="routes"),
+    "POST": Operation(
+        body=NewRoute,
+        reply=shapes.ShownRoute,
+        statuses=(201,),
+        errors=CHANGE,
+        versioned=True,
+        scope="routes",
+        example={"path": "/predict", "target": "http://model-service:8080", "auth": "api-key"},
+    ),
+}
 
 
 def handle(event: Event, context: Context) -> Reply:

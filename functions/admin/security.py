@@ -7,6 +7,17 @@ from ai_gateway.control.access import attempt
 from ai_gateway.control.bodies import Secured, refuse_variables
 from ai_gateway.control.changes import secure
 from ai_gateway.control.control import etag
+from ai_gateway.openapi import administration as shapes
+from ai_gateway.openapi.operation import CHANGE, Operation
+
+API = Operation(
+    body=Secured,
+    reply=shapes.SecuredEndpoint,
+    errors=CHANGE,
+    versioned=True,
+    scope="routes",
+    example={"authType": "api-key", "rateLimit": "100/min"},
+)
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -5,6 +5,20 @@ from ai_gateway.control.access import attempt, require
 from ai_gateway.control.bodies import Restored
 from ai_gateway.control.changes import restore
 from ai_gateway.control.control import etag
+from ai_gateway.openapi import administration as shapes
+from ai_gateway.openapi.operation import CHANGE, Operation
+
+API = {
+    "GET": Operation(reply=shapes.VersionsReply, errors=(409,), scope="admin"),
+    "POST": Operation(
+        body=Restored,
+        reply=shapes.VersionsReply,
+        errors=CHANGE,
+        versioned=True,
+        scope="admin",
+        example={"number": 0},
+    ),
+}
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -3,6 +3,8 @@
 from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.audio import TRANSCRIPTIONS
+from ai_gateway.openapi import bodies, replies
+from ai_gateway.openapi.operation import EVENTS, FORM, JSON, Operation
 from ai_gateway.surfaces import forms
 from ai_gateway.surfaces.sse import EventStream
 
@@ -11,6 +13,15 @@ _PROTOCOL = frozenset(
         *("model", "prompt", "response_format", "stream", "language", "temperature"),
         *("include[]", "timestamp_granularities[]", "chunking_strategy"),
     )
+)
+
+
+API = Operation(
+    body=bodies.Transcription,
+    takes=FORM,
+    reply=replies.Transcript,
+    gives=(JSON, EVENTS, "text/*"),
+    asks_model=True,
 )
 
 

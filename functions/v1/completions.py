@@ -3,10 +3,21 @@
 from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.completions import COMPLETIONS
+from ai_gateway.openapi import bodies, replies
+from ai_gateway.openapi.operation import EVENTS, JSON, Operation
 from ai_gateway.surfaces.chat import ChatStream
 
 _PROTOCOL = frozenset(
     {"max_tokens", "model", "n", "prompt", "stop", "stream", "stream_options", "suffix"}
+)
+
+
+API = Operation(
+    body=bodies.Completion,
+    reply=replies.CompletionReply,
+    gives=(JSON, EVENTS),
+    example={"model": "auto", "prompt": "Once upon a time", "max_tokens": 32},
+    asks_model=True,
 )
 
 

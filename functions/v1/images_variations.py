@@ -3,8 +3,12 @@
 from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.images import IMAGE_VARIATIONS
+from ai_gateway.openapi import bodies, replies
+from ai_gateway.openapi.operation import FORM, Operation
 from ai_gateway.surfaces import forms
 from ai_gateway.surfaces.images import FILES, PROTOCOL
+
+API = Operation(body=bodies.PictureVariation, takes=FORM, reply=replies.DataReply, asks_model=True)
 
 
 def handle(event: Event, context: Context) -> Reply:

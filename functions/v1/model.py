@@ -2,7 +2,11 @@
 
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import UnknownModel
+from ai_gateway.openapi.operation import Operation
+from ai_gateway.openapi.replies import ModelEntry
 from ai_gateway.surfaces import models
+
+API = Operation(reply=ModelEntry, errors=(404,))
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -1,7 +1,11 @@
 """What a client may name as its model."""
 
 from ai_gateway.contract import Context, Event, Reply
+from ai_gateway.openapi.operation import Operation
+from ai_gateway.openapi.replies import ModelList
 from ai_gateway.surfaces import models
+
+API = Operation(reply=ModelList)
 
 
 def handle(event: Event, context: Context) -> Reply:

@@ -3,6 +3,8 @@
 from ai_gateway import surfaces
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.formats.responses import RESPONSES
+from ai_gateway.openapi import bodies, replies
+from ai_gateway.openapi.operation import EVENTS, JSON, Operation
 from ai_gateway.surfaces.sse import ResponsesStream
 
 _PROTOCOL = frozenset(
@@ -21,6 +23,15 @@ _PROTOCOL = frozenset(
         "tools",
         "top_p",
     }
+)
+
+
+API = Operation(
+    body=bodies.Responses,
+    reply=replies.ResponsesReply,
+    gives=(JSON, EVENTS),
+    example={"model": "auto", "input": "Say hello."},
+    asks_model=True,
 )
 
 

@@ -1,8 +1,21 @@
 """The Open Inference Protocol's question whether a model can be asked."""
 
+from typing_extensions import TypedDict
+
 from ai_gateway.access.allowed import may_ask
 from ai_gateway.contract import Context, Event, Reply
 from ai_gateway.errors import UnknownModel
+from ai_gateway.openapi.operation import Operation
+
+
+class Ready(TypedDict):
+    """That the bundle has the model."""
+
+    name: str
+    ready: bool
+
+
+API = Operation(reply=Ready, errors=(404,))
 
 
 def handle(event: Event, context: Context) -> Reply:

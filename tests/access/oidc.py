@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -120,10 +123,23 @@ class Provider:
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    #: While not set, the key set is not answered.
+    #: While not set, neither the key set nor a code is answered.
     free: Event = field(default_factory=Event)
     #: Set when the key set is asked for.
     asked: Event = field(default_factory=Event)
+    #: The one client that people sign in by; without a secret it is a public one.
+    client_id: str = "portal"
+    client_secret: str | None = None
+    #: By code: what was asked for when it was given.
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: Of ID tokens, over what is right.
+    said: dict[str, Any] = field(default_factory=dict)
+    #: Who signs them, if not the first of ``signers``, or what makes them in another way.
+    signer: Signer | None = None
+    forge: Callable[[dict[str, Any]], str] | None = None
+    #: Every ID token that was given.
+    given: list[str] = field(default_factory=list)
+    now: Callable[[], float] = lambda: NOW
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Status and body."""
@@ -132,10 +148,44 @@ class Provider:
             return self.answers[path]
         if path == CONFIGURATION:
             right = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+            right["authorization_endpoint"] = f"{self.url}/authorize"
+            right["token_endpoint"] = f"{self.url}/token"
             return 200, json.dumps(right | self.configuration).encode()
         self.asked.set()
         self.free.wait(30)
         return (200, document(*self.signers)) if path.startswith("/keys") else (404, b"{}")
+
+    def authorize(self, query: str) -> str:
+        """Where the browser of somebody who signs in is sent (RFC 6749, 4.1.2)."""
+        asked = dict(parse_qsl(query, strict_parsing=True))
+        wanted = {"response_type": "code", "code_challenge_method": "S256"}
+        wanted |= {"client_id": self.client_id}
+        assert {name: asked[name] for name in wanted} == wanted
+        assert "openid" in asked["scope"].split()
+        code = secrets.token_hex(16)
+        self.codes[code] = asked
+        back = {"code": code, "state": asked["state"], "iss": self.url}
+        return f"{asked['redirect_uri']}?{urlencode(back)}"
+
+    def exchange(self, form: str) -> tuple[int, bytes]:
+        """The answer to a code, which is good once (RFC 6749, 4.1.3; RFC 7636, 4.6)."""
+        sent = dict(parse_qsl(form, strict_parsing=True))
+        asked = self.codes.pop(sent["code"], None)
+        if sent["client_id"] != self.client_id or sent.get("client_secret") != self.client_secret:
+            return 401, b'{"error": "invalid_client"}'
+        digest = hashlib.sha256(sent["code_verifier"].encode()).digest()
+        if (
+            asked is None
+            or sent["grant_type"] != "authorization_code"
+            or sent["redirect_uri"] != asked["redirect_uri"]
+            or part(digest) != asked["code_challenge"]
+        ):
+            return 400, b'{"error": "invalid_grant"}'
+        right = {"aud": self.client_id, "nonce": asked["nonce"]} | self.said
+        sign = self.forge or (self.signer or self.signers[0]).sign
+        token = sign(claims(self.url, self.now(), **right))
+        self.given.append(token)
+        return 200, json.dumps({"id_token": token, "token_type": "Bearer"}).encode()
 
     @property
     def fetches(self) -> int:
@@ -176,10 +226,25 @@ def _handler(found: Provider) -> Callable[..., BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, body = found.answer(self.path)
+            path, _, query = self.path.partition("?")
+            if path == "/authorize":
+                self._send(302, b"", {"Location": found.authorize(query)})
+            else:
+                self._send(*found.answer(self.path), found.headers)
+
+        def do_POST(self) -> None:
+            path = urlsplit(self.path).path
+            found.requests.append(path)
+            found.free.wait(30)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            right = path == "/token" and self.headers["Content-Type"].endswith("urlencoded")
+            answer = found.exchange(body.decode()) if right else (404, b"{}")
+            self._send(*found.answers.get(path, answer), found.headers)
+
+        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             try:
                 self.send_response(status)
-                for name, value in found.headers.items():
+                for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

@@ -12,7 +12,8 @@ from ai_gateway.answer.record import Attempt, Decision
 from ai_gateway.answer.restored import Restored
 from ai_gateway.answer.vault import Vault, masked
 from ai_gateway.errors import PolicyViolation
-from ai_gateway.guardrails.engine import Guardrails, Inspection
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.inspection import Inspection
 from ai_gateway.guardrails.policy import Policy, Streaming
 from ai_gateway.guardrails.scene import Text
 from tests.answer.test_record import EVENT

@@ -10,7 +10,7 @@ from ai_gateway.manifest.model import Route
 #: What stays as the called route has it: where it is, who may call it, and what it looks like.
 KEPT = {
     *("name", "path", "methods", "function", "target", "errors", "auth", "credentials"),
-    *("max_body", "callback", "cache", "rate_limit", "scopes", "slo"),
+    *("max_body", "callback", "cache", "cors", "rate_limit", "scopes", "slo"),
 }
 
 

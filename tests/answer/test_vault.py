@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_gateway.answer.vault import Vault, kind_of, masked, merged
-from ai_gateway.guardrails.engine import Redaction
+from ai_gateway.guardrails.inspection import Redaction
 
 
 def found(text: str, *words: str, kind: str = "name") -> list[Redaction]:

@@ -26,11 +26,9 @@ pathlib.Path(sys.argv[1]).write_text(f"{__name__} {__file__}")
 time.sleep(60)
 """
 #: A kernel as far as it matters here: it runs one script outside.
-# A shell's background job ignores SIGINT, and so would all that it starts; a kernel never does.
 HOLDER = """
 import signal
 from ai_gateway.cai import run_outside
-signal.signal(signal.SIGINT, signal.default_int_handler)
 run_outside({script!r}, [{log!r}])
 print("over")
 """

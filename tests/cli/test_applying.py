@@ -1,5 +1,6 @@
 """What `apply` reads, what it plans, and how it does it: without a process."""
 
+import json
 import re
 
 import httpx
@@ -144,41 +145,36 @@ def test_what_means_the_same_is_no_change(key, one, other, same) -> None:
 
 
 def run(*replies):
-    """What replacing the target of a route sends, and how it ends."""
+    """What replacing the targets of two routes sends, and how it ends."""
     sent = []
 
     def answer(request):
-        sent.append((request.method, request.headers.get("if-match")))
+        body = json.loads(request.content)
+        sent.append((request.method, request.headers["if-match"], body["target"]))
         return replies[len(sent) - 1]
 
-    steps = plan([{"path": "/x", "target": "http://b"}], PROXIED)
+    other = {**PROXIED, "name": "y", "path": "/y"}
+    wanted = [{"path": path, "target": "http://b"} for path in ("/x", "/y")]
+    steps = plan(wanted, PROXIED, other)
     transport = httpx.MockTransport(answer)
     with AI_Gateway("k", transport=transport, retrying=Retrying(retries=0)) as gateway:
         try:
             applying.run(gateway, steps, '"1"')
-        except (ValueError, GatewayError) as error:
+        except GatewayError as error:
             return sent, str(error)
     return sent, None
 
 
-GONE = httpx.Response(204, headers={"etag": '"2"'})
-MADE = httpx.Response(201, json=PROXIED, headers={"etag": '"3"'})
-REFUSED = httpx.Response(400, json={"error": {"message": "No."}})
+DONE = httpx.Response(200, json=PROXIED, headers={"etag": '"2"'})
 LOST = httpx.Response(412, json={"error": {"message": "Changed."}})
 
 
 def test_each_step_is_bound_to_the_version_before_it() -> None:
     """Who else changes the bundle meanwhile is not overwritten."""
-    assert run(GONE, MADE) == ([("DELETE", '"1"'), ("POST", '"2"')], None)
-    assert run(LOST) == ([("DELETE", '"1"')], "Changed.")
-
-
-def test_a_route_that_cannot_be_replaced_is_put_back() -> None:
-    """And the refusal told; where that fails too, that it is gone."""
-    sent, told = run(GONE, REFUSED, MADE)
-    assert (sent[2], told) == (("POST", None), "No.")
-    _, told = run(GONE, REFUSED, REFUSED)
-    assert told == "/x: neither replaced nor put back, and gone: No."
+    first, second = ("PUT", '"1"', "http://b"), ("PUT", '"2"', "http://b")
+    assert run(DONE, DONE) == ([first, second], None)
+    assert run(LOST) == ([first], "Changed.")
+    assert run(DONE, LOST) == ([first, second], "Changed.")
 
 
 def test_a_table_cannot_steer_the_terminal() -> None:

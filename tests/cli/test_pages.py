@@ -26,7 +26,7 @@ def shown(capsys, *arguments) -> str:
 def test_every_command_and_option_stands_on_its_page(capsys) -> None:
     """Whoever reads it knows them all."""
     commands = re.findall(r"^    ([a-z-]+)(?: |$)", shown(capsys), re.MULTILINE)
-    assert len(commands) == 12
+    assert len(commands) == 14
     options = {"--version"}
     for command in commands:
         assert f"`{command}" in CLI

@@ -52,6 +52,7 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
         route,
         reply({"routes": [ROUTE]}),
         reply(ROUTE),
+        reply(ROUTE),
         httpx.Response(204, headers={"etag": ETAG}),
         reply({"endpoint": "/v1/x", "routes": [{"name": "predict"}]}),
         reply({"endpoint": "/x", "routes": []}),
@@ -60,6 +61,9 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
         reply({"status": "ok"}),
         reply({"level": "info"}),
         reply({"level": "debug"}),
+        reply({"data": [{"request_id": "r"}], "cursor": "c1", "has_more": True}),
+        reply({"data": [], "cursor": "c2", "has_more": False}),
+        reply({"request": {"request_id": "r"}, "scores": [], "feedback": []}),
         reply({"output": "o", "model": "m", "request_id": "r"}, **{"x-gateway-decision": "policy"}),
         reply({"output": "o", "model": "m", "request_id": "r"}),
         reply({"data": [LISTED], "has_more": True}),
@@ -73,6 +77,8 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
     assert (made.name, made.methods, made.auth, made.version) == ("predict", ("POST",), (), ETAG)
     assert [found.path for found in gateway.routes()] == ["/predict"]
     assert gateway.route("a b").target == "http://a"
+    put = gateway.replace_route("a b", path="/predict", target="http://a", timeout="5s")
+    assert (put.name, put.version) == ("predict", ETAG)
     assert gateway.delete_route("predict", version=ETAG) == ETAG
     assert gateway.secure("v1/x", "jwt", 100).routes == ({"name": "predict"},)
     assert gateway.secure("/x", rate_limit=None).version == ETAG
@@ -81,6 +87,10 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
     assert gateway.ready() == {"status": "ok"}
     assert gateway.log_level() == {"level": "info"}
     assert gateway.log_level("debug") == {"level": "debug"}
+    page = gateway.requests(route="a b", status=500, outcome="failed", since=1.5, limit=2)
+    assert page == client.Requests(({"request_id": "r"},), "c1", more=True)
+    assert gateway.requests(model="m", until=2, cursor=page.cursor).rows == ()
+    assert gateway.explain("../r")["request"] == {"request_id": "r"}
     assert gateway.ask("q") == client.Answer("o", "m", "r", "policy")
     assert gateway.ask("q", model="m").decision is None
     assert [found.id for found in gateway.keys.list(owner="o")] == ["1", "2"]
@@ -97,6 +107,11 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
         ),
         ("GET", "/api/v1/routes", b""),
         ("GET", "/api/v1/routes/a%20b", b""),
+        (
+            "PUT",
+            "/api/v1/routes/a%20b",
+            {"path": "/predict", "target": "http://a", "methods": ["POST"], "timeout": "5s"},
+        ),
         ("DELETE", "/api/v1/routes/predict", b""),
         ("PUT", "/api/v1/security/%2Fv1%2Fx", {"authType": "jwt", "rateLimit": 100}),
         ("PUT", "/api/v1/security/%2Fx", {"rateLimit": None}),
@@ -105,6 +120,9 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
         ("GET", "/readyz", b""),
         ("GET", "/api/v1/log-level", b""),
         ("PUT", "/api/v1/log-level", {"level": "debug"}),
+        ("GET", "/api/v1/requests?route=a+b&status=500&outcome=failed&since=1.5&limit=2", b""),
+        ("GET", "/api/v1/requests?model=m&until=2&cursor=c1", b""),
+        ("GET", "/api/v1/requests/..%2Fr", b""),
         ("POST", "/inference", {"inputs": "q"}),
         ("POST", "/inference", {"inputs": "q", "model_name": "m"}),
         ("GET", "/api/v1/keys?limit=1000&owner=o", b""),
@@ -120,14 +138,20 @@ def test_each_call_sends_what_the_admin_api_takes(scripted) -> None:
 
 
 def test_a_change_can_be_bound_to_a_version(scripted) -> None:
-    """It goes as If-Match; a route is deleted whatever is there unless a version is named."""
+    """It goes as If-Match; what is taken away is whatever is there unless a version is named."""
     gateway, script = scripted(
-        httpx.Response(204), reply(ROUTE, 201), reply({"endpoint": "/x", "routes": []})
+        httpx.Response(204),
+        reply(ROUTE, 201),
+        reply({"endpoint": "/x", "routes": []}),
+        reply(ROUTE),
+        reply(ROUTE),
     )
     gateway.delete_route("predict")
     gateway.createRoute("/predict", "http://a", version=ETAG)
     gateway.secure("/x", auth="jwt", version=ETAG)
-    assert [sent.headers["if-match"] for sent in script.sent] == ["*", ETAG, ETAG]
+    gateway.replace_route("predict", "/predict", "http://a")
+    gateway.replace_route("predict", "/predict", "http://a", version=ETAG)
+    assert [sent.headers["if-match"] for sent in script.sent] == ["*", ETAG, ETAG, "*", ETAG]
 
 
 @pytest.mark.parametrize(

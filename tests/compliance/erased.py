@@ -25,5 +25,5 @@ def check(records: Records, more: int = 0) -> None:
     """All is gone, and told once; ``more`` requests of the subject were there than two."""
     assert stored(records) == LEFT
     (told,) = (report for report, _ in records.ledger.reports())
-    rows = {"requests": 6 + 3 * more, "scores": 2 + more, "feedback": 2 + more}
+    rows = {"requests": 6 + 3 * more, "scores": 2 + more, "feedback": 2 + more, "webhooks": 0}
     assert told["rows"] == rows

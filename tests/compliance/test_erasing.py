@@ -32,7 +32,7 @@ def test_all_that_hangs_on_a_subject_goes(records: Records, ids, together) -> No
     assert outcome.done
     assert stored(records) == LEFT
     assert outcome.report is not None
-    assert outcome.report["rows"] == {"requests": 6, "scores": 2, "feedback": 2}
+    assert outcome.report["rows"] == {"requests": 6, "scores": 2, "feedback": 2, "webhooks": 0}
 
 
 def test_what_a_rater_said_goes_and_what_he_rated_stays(records: Records) -> None:
@@ -50,7 +50,7 @@ def test_a_dry_run_counts_what_an_erasure_takes(records: Records) -> None:
     """By table, and changes nothing."""
     four(records)
     subject = Subject(keys=frozenset(["k1"]))
-    assert records.count(subject) == {"requests": 6, "scores": 2, "feedback": 2}
+    assert records.count(subject) == {"requests": 6, "scores": 2, "feedback": 2, "webhooks": 0}
     assert len(stored(records)["requests"]) == 12
     assert records.ledger.pending() == []
 

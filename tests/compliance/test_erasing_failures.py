@@ -87,7 +87,8 @@ def test_a_pruning_that_lost_its_lease_leaves_erasures_to_the_next(
         records.ledger.ask(asked(tenants=["acme"]))
         aside = SetAside(tmp_path / "wal")
         erasing = Erasing(records._reader, records.ledger, aside, clock, Held(1), 0)
-        assert (prune(erasing, {}).erasures, prune(erasing, {}).pending) == (0, 1)
+        first, second = (prune(erasing, {}, may=lambda _: ()) for _ in range(2))
+        assert (first.erasures, second.pending) == (0, 1)
         assert len(stored(records)["requests"]) == 12
 
 

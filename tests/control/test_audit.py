@@ -43,7 +43,7 @@ def test_rows_hold_what_was_noted_and_their_chain_holds(records) -> None:
     audit.note(EVENT, "key.issue", "key-2", None, {"owner": "ä \ud800", "n": 1.5})
     audit.note(None, "bundle.reload", "bundle", "a", "b", "invalid_bundle")
     first, second = rows(records)
-    assert verify([first, second]) == (1, [])
+    assert verify([first, second])[:2] == (1, [])
     assert (first["who"], first["tenant"], first["request_id"]) == ("key-1", "t", "r-1")
     assert (first["before"], first["before_digest"]) == (None, None)
     assert first["after"] == '{"n":1.5,"owner":"ä ?"}'
@@ -61,7 +61,7 @@ def test_writers_have_chains_of_their_own(records) -> None:
         for audit in (Audit(records, SystemClock()), Audit(records, SystemClock())):
             audit.note(EVENT, "a", str(number))
             audit.note(EVENT, "b", str(number))
-    assert verify(rows(records)) == (6, [])
+    assert verify(rows(records))[:2] == (6, [])
 
 
 def test_a_chain_that_was_tampered_with_is_found(records) -> None:
@@ -72,7 +72,7 @@ def test_a_chain_that_was_tampered_with_is_found(records) -> None:
     good = rows(records)
 
     def faults(changed):
-        return [str(fault) for fault in verify(changed)[1]]
+        return [str(fault) for fault in verify(changed).faults]
 
     for column in COLUMNS:
         other = 7 if isinstance(good[1][column], int) else "other"
@@ -117,7 +117,7 @@ def test_a_clock_that_is_set_back_is_no_fault(records, caplog) -> None:
     audit = Audit(records, Back())
     audit.note(EVENT, "a", "o")
     audit.note(EVENT, "a", "o")
-    assert verify(rows(records)) == (1, [])
+    assert verify(rows(records))[:2] == (1, [])
     assert "set back" in caplog.text
 
 

@@ -80,6 +80,7 @@ def test_a_view_holds_all_that_is_on_the_page(records: Records) -> None:
             request(2, served="model-b", chosen="model-b"),
             refusal(3),
             request(4, surface="judge", served="judge", chosen="judge", cost=0.5),
+            request(5, surface="guard", served="model-b", chosen="model-b", cost=0.25),
         ],
         scores=[score(1, 0.75)],
         weights=[*weights(NOON - 60, model_a=0.5), *weights(NOON, model_a=0.75)],
@@ -104,7 +105,9 @@ def test_a_view_holds_all_that_is_on_the_page(records: Records) -> None:
         "model-a",
         "model-b",
         "judge (judging)",
+        "model-b (guarding)",
     ]
+    assert [row["cost"] for row in view.guards] == [0.25]
 
 
 def test_a_view_has_every_rules_operating_point(records: Records) -> None:

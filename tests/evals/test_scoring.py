@@ -53,6 +53,21 @@ def test_one_threshold_gives_precision_recall_and_their_mean() -> None:
     assert [curve.precision(0.5).value, curve.f1(0.5)] == pytest.approx([2 / 3, 2 / 3])
 
 
+@given(SCORES, SCORES)
+def test_the_mean_of_both_lies_in_its_interval(bad, good) -> None:
+    """Within 0..1, and the same every time."""
+    curve = Curve(bad, good)
+    low, high = curve.f1_interval(0.5)
+    assert 0 <= low <= curve.f1(0.5) <= high <= 1
+    assert curve.f1_interval(0.5) == (low, high)
+
+
+def test_the_interval_of_the_mean_shrinks_with_the_rows() -> None:
+    """A hundred times the rows: a tenth of the width."""
+    few, many = (Curve([0.9, 0.1] * rows, [0.1] * rows).f1_interval(0.5) for rows in (20, 2_000))
+    assert few[1] - few[0] == pytest.approx(10 * (many[1] - many[0]), rel=0.1)
+
+
 def test_the_curve_goes_from_nothing_to_all() -> None:
     """From the threshold that nothing reaches to the one that everything does."""
     alarms, recalls = Curve([0.9, 0.2], [0.5]).points()

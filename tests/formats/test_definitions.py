@@ -64,6 +64,8 @@ def test_tools_and_schemas_are_read_in_every_format(
         {"messages": [], "input": [{"type": "message", "role": "do as I say", "content": ""}]},
         {"messages": [], "tools": [{"parameters": {"type": ["do as I say"]}}]},
         {"messages": [], "tools": [{"parameters": {"format": "do\nas\nI\nsay"}}]},
+        {"messages": [], "tools": [{"parameters": {"properties": {"do as I say": {}}}}]},
+        {"messages": [{"content": [{"type": "document", "citations": {"do as I say": 1}}]}]},
     ],
 )
 def test_a_sentence_is_read_wherever_it_stands(body: dict[str, Any]) -> None:

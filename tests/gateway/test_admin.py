@@ -18,7 +18,7 @@ ADMIN = """
   - {path: /ping, methods: [GET], function: "functions.ping:handle", auth: none} # open
   - {path: /chat, function: "functions.v1.chat_completions:handle", auth: [api-key, platform]}
   - {path: /api/v1/routes, methods: [GET, POST], function: "functions.admin.routes:handle", auth: [api-key, platform], max_body: 100000}
-  - {path: "/api/v1/routes/{name}", methods: [GET, DELETE], function: "functions.admin.route:handle", auth: [api-key, platform]}
+  - {path: "/api/v1/routes/{name}", methods: [GET, PUT, DELETE], function: "functions.admin.route:handle", auth: [api-key, platform]}
   - {path: "/api/v1/security/{endpoint:path}", methods: [PUT], function: "functions.admin.security:handle", auth: [api-key, platform]}
   - {path: /api/v1/metrics, methods: [GET], function: "functions.admin.metrics:handle", auth: [api-key, platform]}
   - {path: /api/v1/models, methods: [GET], function: "functions.admin.models:handle", auth: [api-key, platform]}
@@ -295,6 +295,7 @@ def test_hosts_are_those_of_the_files_own_targets_where_none_are_listed(admin) -
         ("POST", "/api/v1/routes", {"path": "/x", "target": "http://ai-service"}),
         ("GET", "/api/v1/routes/ping", None),
         ("DELETE", "/api/v1/routes/ping", None),
+        ("PUT", "/api/v1/routes/ping", {"path": "/x", "target": "http://ai-service"}),
         ("PUT", "/api/v1/security/ping", {"rateLimit": 1}),
         ("GET", "/api/v1/metrics", None),
         ("GET", "/api/v1/models", None),
@@ -325,6 +326,49 @@ def test_nobody_but_an_administrator_gets_in(admin, method, path, body) -> None:
         form = {**admin.gateway.headers, "Content-Type": "text/plain", "If-Match": "*"}
         assert client.open(path, headers=form, **sent).status_code == 415
     assert admin.text == before
+
+
+def test_a_route_is_replaced_in_one_step(admin, target) -> None:
+    """Never a moment without it: the old one answers until the new one does."""
+    admin = admin()
+    body = {"path": "/predict", "target": "http://ai-service:8080"}
+    where, star = "/api/v1/routes/predict", {"If-Match": "*"}
+    assert admin.call("PUT", where, body, **star).status_code == 412
+    made = admin.call("PUT", where, body)
+    assert (made.status_code, made.headers["location"]) == (201, where)
+    assert made.json == {"name": "predict", "methods": ["POST"], **body}
+    assert admin.call("PUT", where, {**body, "target": target}).status_code == 428
+    old = {"If-Match": '"old"'}
+    assert admin.call("PUT", where, {**body, "target": target}, **old).status_code == 412
+    bound = {"If-Match": made.headers["etag"]}
+    done = admin.call("PUT", where, {**body, "target": target, "timeout": "5s"}, **bound)
+    assert (done.status_code, done.json["target"]) == (200, target)
+    assert done.json == admin.call("GET", where).json
+    assert done.headers["etag"] == admin.call("GET", where).headers["etag"]
+    assert admin.call("POST", "/predict", {"a": 1}).json["got"] == {"a": 1}
+    assert admin.call("PUT", where, body, **star).json == made.json
+    text = admin.text
+    refused = admin.call("PUT", where, {**body, "guardrails": ["nope"]}, **star)
+    assert (refused.status_code, admin.text) == (400, text)
+    assert admin.call("PUT", where, {**body, "function": "os:system"}, **star).status_code == 400
+    assert admin.call("PUT", where, {**body, "path": "/${HOME}"}, **star).status_code == 400
+    assert admin.call("PUT", "/api/v1/routes/chat", body, **star).status_code == 409
+    outcomes = [outcome for action, _, outcome in admin.audit() if action == "route.put"]
+    assert outcomes == [
+        "precondition_failed",
+        "done",
+        "precondition_required",
+        "precondition_failed",
+        "done",
+        "done",
+        "invalid_bundle",
+        "invalid_request",
+        "invalid_request",
+        "conflict",
+    ]
+    row = sorted(admin.gateway.rows("audit"), key=lambda row: row["number"])[4]
+    before, after = (json.loads(row[name])["value"] for name in ("before", "after"))
+    assert (before["target"], after["target"]) == (body["target"], target)
 
 
 def test_a_change_says_what_it_is_a_change_of(admin) -> None:

@@ -12,12 +12,14 @@ from ai_gateway.clock import SystemClock
 from ai_gateway.compliance import export
 from ai_gateway.compliance.erasure import Wanted
 from ai_gateway.contract import Caller, Event
+from ai_gateway.control.audit import Audit, verify
 from ai_gateway.errors import Forbidden, StoreAway
 from ai_gateway.manifest.model import Job, Route
 from ai_gateway.records import Records
 from functions import prune
 from functions.admin import erasure
 from functions.admin import export as export_function
+from tests.records.conftest import FakeClock
 
 DAY = 86_400.0
 ROUTES = """
@@ -94,7 +96,8 @@ def test_a_dry_run_counts(gateway) -> None:
     """And leaves everything."""
     body = {"key": "admin", "dry_run": True}
     reply = gateway.client.post(ERASURES, json=body, headers=gateway.headers)
-    assert reply.json == {"state": "counted", "rows": {"requests": 2, "scores": 0, "feedback": 0}}
+    rows = {"requests": 2, "scores": 0, "feedback": 0, "webhooks": 0}
+    assert reply.json == {"state": "counted", "rows": rows}
     assert len(gateway.rows()) == 2
 
 
@@ -197,3 +200,22 @@ def test_an_export_is_bounded(gateway) -> None:
     records.flush()
     *_, end = export.lines(records, Wanted(tenant="default").subject(), 1)
     assert json.loads(end) == {"end": {"rows": {"requests": 1}, "complete": False}}
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_audit_log_is_pruned_where_the_file_says_so_alone(start, declared) -> None:
+    """By the job, or an administrator's call of it; what is left of it verifies either way."""
+    more = "audit: 2d, " if declared else ""
+    gateway = start(ROUTES.replace("retention: {", f"retention: {{{more}"))
+    now, clock = gateway.service.clock.now(), FakeClock()
+    audit = Audit(gateway.service.records, clock, "old")
+    for age in (9, 8, 1):
+        clock.time = now - age * DAY
+        audit.note(None, "a", "o")
+    gateway.service.records.flush()
+    prune.handle(event("POST", "/prune"), gateway.snapshot.context)
+    rows = gateway.rows("audit")
+    numbers = [row["number"] for row in rows if row["writer"] == "old"]
+    assert numbers == ([3, 4] if declared else [0, 1, 2, 3, 4])  # two of them say since when
+    assert verify(rows).faults == []
+    assert ("audit.prune" in {row["action"] for row in rows}) is declared

@@ -259,7 +259,7 @@ def test_what_belongs_to_another_is_not_found(gateway) -> None:
         ({"expires_in": "1d"}, 403),
         ({"expires_at": None}, 403),
         ({"routes": ["*"]}, 400),
-        ({"routes": ["no-such-route"]}, 400),
+        ({"routes": ["no-such-route"]}, 403),
         ({"parent": "0" * 32}, 400),
     ],
 )
@@ -384,6 +384,67 @@ def test_models_are_listed_that_the_key_may_ask(gateway) -> None:
         404,
         "model_not_found",
     )
+
+
+SCORES = """
+  - {path: /weights, methods: [GET], function: "functions.weights:handle", auth: api-key}
+  - {path: /api/v1/weights, methods: [GET], function: "functions.weights:handle", auth: api-key}
+"""
+
+
+def test_no_list_names_a_model_that_the_key_may_not_ask(start) -> None:
+    """PEERS 10, 15: neither scores, nor models, nor what an error says that there is."""
+    gateway = start(ROUTES + SCORES + KEYS)
+    headers = key(gateway, models=["model-a"], scopes=["keys"])
+    replies = [
+        gateway.client.get(path, headers=headers)
+        for path in ("/weights", "/api/v1/weights", "/v1/models", "/api/v1/keys")
+    ]
+    assert [reply.status_code for reply in replies] == [200] * 4
+    assert [sorted(reply.json["models"]) for reply in replies[:2]] == [["model-a"]] * 2
+    assert all("model-b" not in reply.text for reply in replies)
+    free = gateway.client.get("/weights", headers=key(gateway)).json["models"]
+    assert sorted(free) == ["model-a", "model-b"]
+    told = ask(gateway, headers, model_name="made-up")
+    assert code(told) == (404, "model_not_found")
+    assert "model-b" not in told.text
+    assert "model-b" in ask(gateway, key(gateway), model_name="made-up").text
+
+
+def test_a_key_cannot_find_out_what_there_is_beside_its_own(gateway) -> None:
+    """What there is and what there is not is refused in the same words, in a child too."""
+    headers = key(gateway, models=["model-a"], routes=["inference", "keys-issue"], scopes=["keys"])
+    told = [
+        ask(gateway, headers, model_name=name).json["error"]["message"].replace(name, "NAME")
+        for name in ("model-b", "made-up")
+    ]
+    assert told[0] == told[1]
+    for what, there in (("models", "model-b"), ("routes", "limited")):
+        replies = [
+            gateway.client.post("/api/v1/keys", json={"name": "k", what: [each]}, headers=headers)
+            for each in (there, "made-up")
+        ]
+        assert [reply.status_code for reply in replies] == [403, 403]
+        assert replies[0].json["error"] == replies[1].json["error"]
+
+
+def test_counts_of_all_models_are_not_for_a_key_of_some(gateway) -> None:
+    """Unless it was given the scope for it, as for the counts of the admin API."""
+    keys = (
+        key(gateway),
+        key(gateway, models=["model-a"], scopes=["metrics"]),
+        key(gateway, models=["model-a"]),
+    )
+    statuses = [gateway.client.get("/metrics", headers=each).status_code for each in keys]
+    assert statuses == [200, 200, 403]
+
+
+def test_a_model_that_a_route_lacks_names_none_but_the_keys_own(gateway) -> None:
+    """The judge is no candidate of a route, also where a key may ask it."""
+    headers = key(gateway, models=["model-a", "judge"])
+    told = ask(gateway, headers, model_name="judge")
+    assert code(told) == (404, "model_not_found")
+    assert "there is model-a." in told.json["error"]["message"]
 
 
 def test_tensors_are_taken_by_the_models_of_the_key(start, simulator) -> None:

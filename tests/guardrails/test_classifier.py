@@ -33,7 +33,7 @@ def knowing(word: str) -> Classifier:
     """A classifier that counts nothing but one word."""
     weights = np.zeros(1 << features.BITS, np.int8)
     weights[parts([word])[len(features.CHARACTERS)][0]] = 100
-    return Classifier(weights, 0.1, 5.0, 1.0, (8, 24))
+    return Classifier(weights[:, None], 0.1, 5.0, 1.0, (8, 24))
 
 
 def test_equal_n_grams_have_equal_buckets() -> None:
@@ -69,12 +69,19 @@ def test_words_longer_than_any_are_cut() -> None:
     assert sizes[0] < 4_096 * 20
 
 
+@given(st.lists(st.integers(-9_000, 9_000), min_size=2, max_size=60), st.data())
+def test_short_and_long_texts_are_searched_alike(sums: list[int], data: st.DataObject) -> None:
+    """Python's loops and numpy's find the same window."""
+    size = data.draw(st.integers(1, len(sums) - 1))
+    assert model._greatest(sums, size) == model._greatest(np.array(sums), size)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_classifier_is_loaded_once(name) -> None:
     """All checks share one array, which nobody can change."""
     assert model.load(name) is model.load(name)
     with pytest.raises(ValueError, match="read-only"):
-        model.load(name).weights[0] = 1
+        model.load(name).weights[0, 0] = 1
 
 
 def test_both_classifiers_share_one_pass() -> None:
@@ -92,7 +99,7 @@ def test_where_a_classifier_comes_from_is_told(name) -> None:
     """Sets with publisher, licence and rows, the script, its seed, the date, the false alarms."""
     told = model.provenance(name)
     assert told["script"] == "evals/classifiers/train.py"
-    assert {"seed", "date", "threshold", "false_positive_rate"} <= told.keys()
+    assert {"seed", "date", "threshold", "false_positive_rate", "scale"} <= told.keys()
     assert 0 < told["false_positive_rate"] <= 0.02
     assert all(file["publisher"] and file["licence"] for file in told["files"].values())
     assert all(sum(rows.values()) for rows in told["rows"].values())

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ai_gateway.guardrails.check import Check
 from ai_gateway.guardrails.checks import MODELS
-from ai_gateway.guardrails.engine import Guardrails, Inspection, Verdict, load
+from ai_gateway.guardrails.engine import Guardrails, load
+from ai_gateway.guardrails.inspection import Inspection, Verdict
 from ai_gateway.guardrails.policy import Policy, digest
 from ai_gateway.guardrails.scene import Text
 from ai_gateway.guardrails.schema import schema

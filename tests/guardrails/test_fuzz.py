@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_gateway.guardrails.check import Stage
-from ai_gateway.guardrails.engine import Inspection, load
+from ai_gateway.guardrails.engine import load
+from ai_gateway.guardrails.inspection import Inspection
 from ai_gateway.guardrails.scene import Text
 
 GUARDRAILS, PROBLEMS = load(Path(__file__).parents[2] / "policies")

@@ -95,12 +95,14 @@ def test_honest_prompts_pass(honest) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS[:8])
 def test_long_text_around_it_hides_no_attack(attack) -> None:
-    """It is found among a hundred sentences, and its place is said."""
+    """It is found among a hundred sentences, and its place is said: at most 24 words."""
     text = PROSE * 25 + attack + " " + PROSE * 25
     finding = find(text)
     assert finding.score >= 0.5
     begin = text.index(attack)
-    assert begin - 60 < finding.start < finding.end < begin + len(attack) + 60
+    assert finding.start < begin + len(attack)
+    assert begin < finding.end
+    assert len(text[finding.start : finding.end].split()) <= 24
 
 
 def test_honest_text_stays_honest_however_long() -> None:

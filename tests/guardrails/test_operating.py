@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_gateway.guardrails.engine import FAILED
+from ai_gateway.guardrails.inspection import FAILED
 from ai_gateway.guardrails.operating import Point, Report, Rule, report, table
 from ai_gateway.judge.weights import interval
 from ai_gateway.records import Records, queries

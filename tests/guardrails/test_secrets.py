@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ai_gateway.access.keys import new_text
 from ai_gateway.guardrails.check import Finding
 from ai_gateway.guardrails.checks import secrets
 from ai_gateway.guardrails.engine import Guardrails
@@ -341,3 +342,13 @@ def test_no_text_is_too_much_to_find_a_secret_behind_it() -> None:
 def findings_of(matcher, text: str) -> list[Finding]:
     """What a matcher that is built finds."""
     return list(matcher.find(type("Read", (), {"source": text})(), None))
+
+
+@given(st.integers(0, 2**64))
+def test_the_gateways_own_keys_are_found(seed) -> None:
+    """Every key that is issued, whole, also behind Bearer; what is shown of it is no secret."""
+    prefix, key = new_text(Random(seed))
+    assert told(f"curl -H 'X-API-Key: {key}' http://gateway") == [("ai-gateway-key", key)]
+    assert told(f"Authorization: Bearer {key}") == [("ai-gateway-key", key)]
+    assert told(f"The key {prefix} has expired.") == []
+    assert told(f"{key[:-1]} is cut off") == []

@@ -156,12 +156,13 @@ def test_a_redis_that_does_not_answer_is_not_waited_for(redis, clock, records) -
 
 
 def test_lost_budgets_are_counted_from_the_records(limits, records, clock) -> None:
-    """By each one's parts, of its own window; what the judge spent is nobody's."""
+    """By each one's parts, of its own window; what judge and guards spent is nobody's."""
     clock.time = clock.time // 86_400 * 86_400 + 86_000
     for cost in (0.25, 0.125):
         spend(records, clock, cost)
     spend(records, clock, 0.5, key_id="you")
     spend(records, clock, 0.5, surface="judge")
+    spend(records, clock, 0.5, surface="guard")
     spend(records, clock, 0.5, cost=None)
     spend(records, clock, 0.5, served=None)
     spend(records, clock, 9.0, received_at=int((clock.time - 40 * 86_400) * 1e6))

@@ -14,7 +14,7 @@ from ai_gateway.records.objects import (
     Folder,
     Objects,
     StoreUnavailable,
-    _size,
+    _size_and_time,
     open_objects,
 )
 
@@ -89,7 +89,7 @@ def test_a_file_that_vanishes_while_it_is_listed_has_no_size(tmp_path: Path) -> 
             raise FileNotFoundError
 
     gone: object = Gone()
-    assert _size(gone) == 0
+    assert _size_and_time(gone) == (0, 0)
 
 
 def test_s3_without_its_library_says_what_to_install() -> None:
@@ -125,3 +125,11 @@ def test_a_bucket_hides_its_address(s3_endpoint: str) -> None:
         with pytest.raises(StoreUnavailable) as error:
             ask()
         assert str(error.value) == "[Errno 5] GenericError"
+
+
+def test_when_an_object_was_written_is_told(objects: Objects) -> None:
+    """By the store's clock, which both kinds say; later ones are no earlier."""
+    for name in ("a", "b"):
+        objects.put(f"t/date=1/{name}", b"1")
+    first, second = (entry.modified for entry in objects.entries("t/date=1"))
+    assert 1.7e15 < first <= second < 1e16

@@ -1,5 +1,7 @@
 """Numbered objects that are written once, in a folder and in a bucket alike."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from ai_gateway.records.objects import Folder, StoreUnavailable
@@ -31,4 +33,4 @@ def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path) -> None:
 def test_what_is_no_store_has_no_versions() -> None:
     """Neither a folder nor a bucket."""
     with pytest.raises(TypeError, match="no versions"):
-        Versions(object(), "x").create(1, b"")
+        Versions(SimpleNamespace(keyring=None), "x").create(1, b"")

@@ -24,8 +24,7 @@ CHAT = """
 @pytest.fixture
 def lines(tmp_path) -> Iterator:
     """Logs into memory as a process would; gives what was written since, and undoes it all."""
-    loggers = [logging.getLogger(name) for name in ("", "ai_gateway", "functions")]
-    handlers, before = logging.getLogger().handlers[:], [logger.level for logger in loggers]
+    handlers = logging.getLogger().handlers[:]
     stream = io.StringIO()
 
     def written(**variables):
@@ -40,8 +39,6 @@ def lines(tmp_path) -> Iterator:
 
     yield written
     logging.getLogger().handlers[:] = handlers
-    for logger, level in zip(loggers, before, strict=True):
-        logger.setLevel(level)
 
 
 @pytest.fixture

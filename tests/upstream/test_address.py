@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_gateway import addresses
 from ai_gateway.clock import SystemClock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.manifest.model import Model
@@ -34,7 +35,7 @@ LINK_LOCAL = [
 @pytest.mark.parametrize("text", LINK_LOCAL)
 def test_link_local_in_every_form(text: str) -> None:
     """A link-local or metadata address is known in each form that leads to it."""
-    assert address.forbidden(ipaddress.ip_address(text))
+    assert addresses.forbidden(ipaddress.ip_address(text))
     with pytest.raises(address.AddressRefused, match="link-local"):
         address.permitted("host", [text], None)
     with pytest.raises(address.AddressRefused, match="link-local"):
@@ -45,7 +46,7 @@ def test_link_local_in_every_form(text: str) -> None:
 def test_every_ipv4_is_judged_the_same_when_mapped(ip: ipaddress.IPv4Address) -> None:
     """An address and its IPv6-mapped form are allowed or refused together."""
     mapped = ipaddress.ip_address(f"::ffff:{ip}")
-    assert address.forbidden(ip) == address.forbidden(mapped) == ip.is_link_local
+    assert addresses.forbidden(ip) == addresses.forbidden(mapped) == ip.is_link_local
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,27 @@ def test_the_answers_headers(pass_on: Pass, upstream: Any) -> None:
     assert got.headers == {"content-type": "application/json", "etag": "1"}
 
 
+def test_a_target_says_nothing_of_the_gateways_own_pages(pass_on: Pass, upstream: Any) -> None:
+    """To a browser its answer is of the gateway's origin, where people may be signed in."""
+    ours = {
+        "Content-Security-Policy": "script-src 'unsafe-inline'",
+        "Content-Security-Policy-Report-Only": "script-src 'none'; report-uri https://evil.example",
+        "X-Content-Type-Options": "guess",
+        "X-Frame-Options": "ALLOWALL",
+        "Referrer-Policy": "unsafe-url",
+        "Strict-Transport-Security": "max-age=0",
+        "Service-Worker-Allowed": "/",
+        "Clear-Site-Data": '"*"',
+        "Alt-Svc": 'h2="evil.example:443"',
+        "NEL": "{}",
+        "Report-To": "{}",
+        "Reporting-Endpoints": 'a="https://evil.example"',
+    }
+    upstream.script(reply(b"{}", headers={"Cache-Control": "max-age=60", **ours}))
+    expected = {"content-type": "application/json", "cache-control": "max-age=60"}
+    assert pass_on().headers == expected
+
+
 def test_a_coding_that_nobody_can_read(pass_on: Pass, upstream: Any) -> None:
     """A body that the guardrails could not read is an error, not passed through."""
     upstream.script(reply(b"...", headers={"content-encoding": "br"}))

@@ -207,3 +207,39 @@ def test_targets_behind_a_proxy_are_checked_by_name(upstream: FakeUpstream) -> N
     allowed = ProxyRequest("r", "http://db.test", "GET", "", allowed_hosts=("db.test",))
     assert ways.relay(allowed, deadline).status == 200
     ways.close()
+
+
+def test_a_server_that_asks_who_calls(authority: Any) -> None:
+    """A model's ``client_cert`` is shown to it; without, its handshake fails."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.ca))
+    context.load_cert_chain(authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = FakeUpstream(context)
+    ways = Upstreams(SystemClock(), {})
+    end = SystemClock().monotonic() + 5
+    model = Model(url=server.url, model_id="m", ca_file=str(authority.ca))
+    named = model.model_copy(update={"client_cert": str(authority.certificate)})
+    assert spoken(ways.send(named, CHAT, {}, end)) == "hello"
+    with pytest.raises(UpstreamError):
+        ways.send(model, CHAT, {}, end)
+    ways.close()
+    server.close()
+
+
+def test_a_client_certificate_is_read_anew(authority: Any, tmp_path: Path) -> None:
+    """A renewed one holds from the next reload on; one that cannot be used says which."""
+    copy = tmp_path / "client.pem"
+    shutil.copy(authority.certificate, copy)
+    around = Surroundings({})
+    before = around.context(None, (str(copy), None))
+    assert around.context(None, (str(copy), None)) is before
+    assert around.context(None) is not before
+    os.utime(copy, (1, 1))
+    assert around.context(None, (str(copy), None)) is not before
+    for content, reason in (("none", "without its key"), (None, "No such file")):
+        copy.unlink()
+        if content:
+            copy.write_text(content)
+        with pytest.raises(UpstreamError, match=f"{copy} cannot be used: .*{reason}"):
+            around.context(None, (str(copy), None))
+        copy.touch()

@@ -62,4 +62,4 @@ def build(parameters: Parameters) -> Matcher:
                 place = text.span(found.first, found.last)
                 yield Finding("overlap", found.score, *place, "SYSTEM_PROMPT")
 
-    return Matcher(find)
+    return Matcher(find, around=parameters.overlap)

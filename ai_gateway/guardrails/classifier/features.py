@@ -3,6 +3,10 @@
 There is no list of words. The n-grams are taken of the folded words with one space between them,
 so that case, width, punctuation and layout count for nothing. All hashing is numpy's, on whole
 arrays: polynomial hashes modulo 2^32, of which the upper bits name the bucket.
+
+numpy lets go of the interpreter's lock where it picks elements by index, and in arithmetic on more
+than 500 of them. Where other threads wait for it, that costs more than all else here; so n-grams
+are worked out length by length, and what stands at the words is picked by a mask.
 """
 
 from __future__ import annotations
@@ -45,8 +49,6 @@ _SPREAD = np.uint32(0x9E3779B1)
 _WORD_BASE = np.uint32(0x85EBCA6B)
 _PAIR = np.uint32(0xC2B2AE35)
 _SPACE = 32
-#: Single words, which are spread with all n-grams, come out as if ``_PAIR`` alone spread them.
-_SINGLE = np.uint32(int(_PAIR) * pow(int(_SPREAD), -1, 2**32) % 2**32)
 
 
 def _powers(base: int, count: int) -> Indices:
@@ -70,29 +72,27 @@ def hashed(words: Sequence[str]) -> Hashed:
     raw = np.frombuffer(f" {text} ".encode("utf-8", "replace"), np.uint8)
     if raw.size > _POWERS.size:
         return hashed([word[:_LONGEST] for word in words])
-    (spaces,) = (raw == _SPACE).nonzero()
+    spaces = raw == _SPACE
     grams = [*_of_characters(raw), *_of_words(raw, spaces)]
-    buckets = np.concatenate(grams)
-    buckets *= _SPREAD
-    buckets >>= _SHIFT
-    return Hashed(buckets, tuple(map(len, grams)), spaces[:-1])
+    return Hashed(np.concatenate(grams), tuple(map(len, grams)), spaces[:-1].nonzero()[0])
 
 
 def _of_characters(raw: NDArray[np.uint8]) -> Iterator[Indices]:
-    codes = raw.astype(np.uint32)
-    grams = codes[:-1] * _BASE + codes[1:]
+    spread = raw * _SPREAD
+    grams = spread[:-1] * _BASE + spread[1:]
     for size in CHARACTERS:
-        grams = grams[:-1] * _BASE + codes[size - 1 :]
-        yield grams
+        grams = grams[:-1] * _BASE + spread[size - 1 :]
+        yield grams >> _SHIFT
 
 
-def _of_words(raw: NDArray[np.uint8], spaces: NDArray[np.intp]) -> Iterator[Indices]:
-    sums = (raw * _POWERS[: raw.size]).cumsum(dtype=np.uint32)
-    starts = spaces[:-1]
-    word = (sums[spaces[1:] - 1] - sums[starts]) * _INVERSES[starts]
+def _of_words(raw: NDArray[np.uint8], spaces: NDArray[np.bool_]) -> Iterator[Indices]:
+    sums = (raw[:-1] * _POWERS[: raw.size - 1]).cumsum(dtype=np.uint32)
+    starts, ends = spaces[:-1], spaces[1:]
+    word = (sums[ends] - sums[starts]) * _INVERSES[: sums.size][starts]
     word ^= word >> np.uint32(15)
-    yield word * _SINGLE
-    grams = word
+    yield (word * _PAIR) >> _SHIFT
+    spread = word * _SPREAD
+    grams = spread
     for size in WORDS[1:]:
-        grams = grams[:-1] * _PAIR + word[size - 1 :]
-        yield grams
+        grams = grams[:-1] * _PAIR + spread[size - 1 :]
+        yield grams >> _SHIFT

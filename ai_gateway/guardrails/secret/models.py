@@ -1,13 +1,15 @@
-"""Keys of those who serve models."""
+"""Keys of those who serve models, this gateway's own among them."""
 
 from __future__ import annotations
 
+from ai_gateway.access.keys import MARK
 from ai_gateway.guardrails.secret.rule import HEX, URL64, WORD, Rule, shaped, token
 
 #: OpenAI writes its name, in base64, into the middle of its keys.
 _OPENAI = "T3BlbkFJ"
 
 RULES: tuple[Rule, ...] = (
+    token("ai-gateway-key", MARK, f"{WORD}{{8}}_{WORD}{{43}}"),
     token("anthropic-key", "sk-ant-", f"[a-z]{{2,8}}[0-9]{{2}}-{URL64}{{93}}AA"),
     token("openrouter-key", "sk-or-v1-", f"{HEX}{{64}}"),
     shaped("openai-key", "sk-", f"sk-(?:[a-z]+-)?{URL64}{{20,}}{_OPENAI}{URL64}{{20,}}"),

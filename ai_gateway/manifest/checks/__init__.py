@@ -11,18 +11,22 @@ from ai_gateway.manifest.checks import (
     access,
     asking,
     cache,
+    callbacks,
     compliance,
-    features,
+    cors,
+    encryption,
     guardrails,
     hosts,
     issuers,
     jobs,
     limits,
     models,
+    portal,
     routes,
     scopes,
     state,
     telemetry,
+    tls,
 )
 from ai_gateway.manifest.checks.finding import Finding, Surroundings
 from ai_gateway.manifest.model import Manifest
@@ -33,7 +37,7 @@ __all__ = ["Finding", "Surroundings", "check"]
 def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     """Every problem of a manifest that is well-formed."""
     for part in (
-        *(features, routes, asking, models, guardrails, cache, hosts, jobs, access, state),
-        *(issuers, scopes, compliance, telemetry, limits),
+        *(routes, asking, models, guardrails, cache, hosts, jobs, access, state),
+        *(issuers, scopes, compliance, telemetry, limits, tls, cors, encryption, callbacks, portal),
     ):
         yield from part.check(manifest, around)

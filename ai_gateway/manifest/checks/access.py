@@ -37,6 +37,7 @@ def _access(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
         usable = {
             "none": True,
             "jwt": True,  # what it needs is checked beside the issuers
+            "session": True,  # the same, beside the portal
             # Where the platform tells who calls, what is for keys alone stays closed without one.
             "api-key": bool(key and key.strip()) or platform,
             "platform": platform,

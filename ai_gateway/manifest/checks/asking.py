@@ -10,13 +10,14 @@ from typing import Final
 
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings
 from ai_gateway.manifest.model import Manifest, Route
+from ai_gateway.portal.declared import PATHS
 
 #: What is asked of no model.
 SILENT: Final = frozenset(
     f"functions.{name}:handle"
     for name in (
-        *("compact", "feedback", "guardrail", "healthz", "home", "judge_tick", "metrics"),
-        *("admin.erasure", "admin.export", "prune"),
+        *("compact", "docs", "feedback", "guardrail", "healthz", "home", "judge_tick", "metrics"),
+        *("admin.erasure", "admin.export", "openapi", "prune"),
         *("ping", "readyz", "v1.model", "v1.models", "v2.live", "v2.model_ready"),
         *("v2.ready", "v2.server", "weights"),
         *("admin.key", "admin.key_issue", "admin.key_revoke", "admin.key_rotate", "admin.keys"),
@@ -28,7 +29,9 @@ SILENT: Final = frozenset(
             "admin.policies",
             "admin.policy",
         ),
-        *("admin.reload", "admin.route", "admin.routes", "admin.security", "admin.versions"),
+        *("admin.reload", "admin.request", "admin.requests", "admin.route", "admin.routes"),
+        *("admin.security", "admin.versions"),
+        *(f"portal.{name}" for name in PATHS),
     )
 )
 #: Whose answers are never kept.

@@ -36,6 +36,8 @@ class Surroundings:
     models: tuple[str, ...] = ()
     #: Every key at the top of the file, those with problems below them too.
     sections: tuple[str, ...] = ()
+    #: The same under ``portal:``.
+    portal: tuple[str, ...] = ()
     workers: int = 1
     loopback: bool = True
     serving: bool = True

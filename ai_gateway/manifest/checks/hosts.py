@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from ai_gateway.addresses import forbidden, listed, literal
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings
 from ai_gateway.manifest.model import Manifest
 
@@ -30,22 +30,13 @@ def check(manifest: Manifest, _around: Surroundings) -> Iterator[Finding]:
 
 def allowed(host: str, allowed_hosts: Iterable[str]) -> bool:
     """Whether ``host`` stands in ``allowed_hosts``, by name or inside a network."""
-    return any(host.lower() == entry.lower() or _inside(host, entry) for entry in allowed_hosts)
-
-
-def _inside(host: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
+    return listed(host, tuple(allowed_hosts))
 
 
 def link_local(host: str) -> bool:
-    """Whether ``host`` is a link-local address."""
-    try:
-        return ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return False
+    """Whether ``host`` is a link-local address, in whatever spelling."""
+    spelled = literal(host)
+    return spelled is not None and forbidden(spelled)
 
 
 def split(url: str) -> SplitResult | None:

@@ -19,7 +19,7 @@ def check(manifest: Manifest, around: Surroundings) -> Iterator[Finding]:
     if used and "jwt" not in around.sections:
         wanted = "jwt: [{issuer: https://HOST, audience: NAME}], or api-key or platform here"
         yield Finding(used[0], "auth: jwt, and no issuer", wanted)
-    if manifest.jwt and not used:
+    if manifest.jwt and not used and "oidc" not in around.portal:
         yield Finding(("jwt",), "an issuer, and no route that takes jwt", "auth: jwt on a route")
     issuers = Counter(issuer.issuer for issuer in manifest.jwt)
     names = Counter(issuer.name for issuer in manifest.jwt)
@@ -53,9 +53,9 @@ def _keys(at: Location, issuer: Issuer, *, serving: bool) -> Iterator[Finding]:
         if serving:  # a job verifies nothing
             yield from _file((*at, "jwks_file"), issuer.jwks_file, issuer)
     elif issuer.jwks_url is not None:
-        yield from _url((*at, "jwks_url"), issuer.jwks_url, query=True)
+        yield from address((*at, "jwks_url"), issuer.jwks_url, query=True)
     else:
-        yield from _url((*at, "issuer"), issuer.issuer, query=False)
+        yield from address((*at, "issuer"), issuer.issuer, query=False)
 
 
 def _file(at: Location, path: str, issuer: Issuer) -> Iterator[Finding]:
@@ -65,18 +65,20 @@ def _file(at: Location, path: str, issuer: Issuer) -> Iterator[Finding]:
         yield Finding(at, str(error), "a file with the issuer's key set")
 
 
-def _url(at: Location, url: str, *, query: bool) -> Iterator[Finding]:
+def address(at: Location, url: str, *, query: bool) -> Iterator[Finding]:
+    """What keeps ``url`` from being one where an issuer is asked."""
     parts = split(url)
     if parts is None or parts.fragment or (parts.query and not query):
         wanted = "https://HOST/..., without a user" if query else "https://HOST/..., or jwks_url"
         yield Finding(at, "no such URL", wanted)
     elif link_local(parts.hostname or ""):
         yield Finding(at, None, "a host that is not link-local: those hold credentials")
-    elif parts.scheme == "http" and not _loopback(parts.hostname or ""):
+    elif parts.scheme == "http" and not loopback(parts.hostname or ""):
         yield Finding(at, None, "https: keys that come over http may be anybody's")
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
+    """Whether ``host`` is this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

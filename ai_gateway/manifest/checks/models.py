@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from ai_gateway.manifest.checks.finding import Finding, Location, Surroundings, nearest
 from ai_gateway.manifest.checks.hosts import split
 from ai_gateway.manifest.credentials import Credentials
-from ai_gateway.manifest.model import Manifest, Model, Route
+from ai_gateway.manifest.model import Endpoint, Manifest, Model, Route
 from ai_gateway.upstream.clouds import EXTRAS
 from ai_gateway.upstream.credentials import usable
 
@@ -44,6 +44,7 @@ def _models(manifest: Manifest) -> Iterator[Finding]:
             continue
         yield from _url((*at, "url"), model.url, model.dialect)
         yield from check_credentials((*at, "credentials"), model.credentials)
+        yield from _client(at, model)
         yield from _endpoints(at, model)
         yield from _unsaid(at, model)
 
@@ -62,12 +63,23 @@ def _endpoints(at: Location, model: Model) -> Iterator[Finding]:
     for index, endpoint in enumerate(model.endpoints):
         here: Location = (*at, "endpoints", index)
         yield from _url((*here, "url"), endpoint.url, model.dialect)
+        yield from _client(here, endpoint)
         if endpoint.credentials is not None:
             yield from check_credentials((*here, "credentials"), endpoint.credentials)
         if urls[others[index]] > 1:
             yield Finding((*here, "url"), "host and path of another endpoint", "each of them once")
     if "balance" in model.model_fields_set and not model.endpoints:
         yield Finding((*at, "balance"), model.balance, "endpoints to pick from, or no balance")
+
+
+def _client(at: Location, part: Model | Endpoint) -> Iterator[Finding]:
+    """Who the gateway is to an endpoint that asks for a certificate."""
+    if part.client_key and not part.client_cert:
+        yield Finding((*at, "client_key"), "a key without client_cert", "the certificate with it")
+    parts = split(part.url)
+    if part.client_cert and parts and parts.scheme != "https":
+        wanted = "an https URL, or no certificate: nobody asks for it here"
+        yield Finding((*at, "client_cert"), "a certificate and an http URL", wanted)
 
 
 def _where(url: str) -> str:

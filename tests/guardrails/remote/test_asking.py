@@ -9,7 +9,8 @@ import pytest
 from ai_gateway.errors import UpstreamTimeout
 from ai_gateway.guardrails.check import Finding
 from ai_gateway.guardrails.checks import build
-from ai_gateway.guardrails.engine import FAILED, Guardrails
+from ai_gateway.guardrails.engine import Guardrails
+from ai_gateway.guardrails.inspection import FAILED
 from ai_gateway.guardrails.policy import Policy
 from ai_gateway.guardrails.remote.asking import MOST_CALLS, Asker, Late, NobodyToAsk, TooLong
 from ai_gateway.guardrails.remote.reading import Unreadable, content

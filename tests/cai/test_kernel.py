@@ -27,7 +27,6 @@ time.sleep(60)
 """
 #: A kernel as far as it matters here: it runs one script outside.
 HOLDER = """
-import signal
 from ai_gateway.cai import run_outside
 run_outside({script!r}, [{log!r}])
 print("over")

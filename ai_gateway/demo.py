@@ -54,9 +54,9 @@ class Client:
 
     def _call(self, path: str, body: bytes | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - our own gateway on loopback - our own
+        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - our own, on loopback
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:  # noqa: S310 - the same
                 return {**json.load(reply), "decision": reply.headers.get("x-gateway-decision")}
         except urllib.error.HTTPError as error:
             with error:

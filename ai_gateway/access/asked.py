@@ -100,7 +100,7 @@ def says_json(headers: Mapping[str, str]) -> bool:
 def query(event: Event, model: type[Asked]) -> Asked:
     """The query of ``event``, each field once; raises BadRequest."""
     try:
-        pairs = parse_qsl(event.query, keep_blank_values=True, max_num_fields=10)
+        pairs = parse_qsl(event.query, keep_blank_values=True, max_num_fields=20)
     except ValueError:
         raise BadRequest("The query has too many fields.") from None
     if len(found := dict(pairs)) != len(pairs):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from ai_gateway.compliance.text import table
 from ai_gateway.control.audit import Audit
 from ai_gateway.manifest.load import load
 from ai_gateway.records import Records, StoreUnavailable
-from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 DONE, FAILED, USAGE, PENDING = 0, 1, 2, 75
@@ -93,20 +91,11 @@ def _wanted(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in NAMES}
 
 
-@contextmanager
-def _opened(settings: Settings, clock: Clock) -> Iterator[Records]:
-    keyring = Keyring.for_command(settings.encryption)
-    with Records.open(
-        settings.data, settings.wal, clock, background=False, keyring=keyring
-    ) as records:
-        yield records
-
-
 def _erase(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     wanted = Erasure(**_wanted(options), dry_run=options.dry_run)
     # What is cached in the memory of a gateway is that process's own.
     caches = None if settings.state == MEMORY else Caches.of(settings.state, clock)
-    with _opened(settings, clock) as records:
+    with Records.for_command(settings, clock) as records:
         eraser = Eraser(records, caches, Audit(records, clock), clock, SystemChance())
         told = eraser.run(wanted, None, options.grace)
     if caches:
@@ -119,7 +108,7 @@ def _erase(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
 
 def _erased(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     wanted = Wanted(**_wanted(options))
-    with _opened(settings, clock) as records:
+    with Records.for_command(settings, clock) as records:
         told = erased(records, wanted)
     _say(told)
     return DONE if told["erased"] and told["chain"] else FAILED
@@ -127,7 +116,7 @@ def _erased(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
 
 def _export(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     wanted = Wanted(**_wanted(options))
-    with _opened(settings, clock) as records:
+    with Records.for_command(settings, clock) as records:
         records.flush()
         rows = export.write(records, wanted.subject(), options.to)
     _say({"to": str(options.to), "rows": rows})
@@ -140,7 +129,7 @@ def _sla(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     bundle, problems = load(settings, serving=False)
     if bundle is None:
         return _failed("\n".join(map(str, problems)))
-    with _opened(settings, clock) as records:
+    with Records.for_command(settings, clock) as records:
         records.flush()
         found = sla.report(records, bundle.manifest, clock.now(), options.days)
     if options.json:

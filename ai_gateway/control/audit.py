@@ -15,7 +15,7 @@ import logging
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from threading import Lock
@@ -26,7 +26,6 @@ from ai_gateway.contract import Caller, Event
 from ai_gateway.control.anchors import IDLE, RESUME, Anchors, said_until
 from ai_gateway.control.masking import masked
 from ai_gateway.records import Records
-from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -225,9 +224,8 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     parser.add_argument("--data", help="where the records are; GATEWAY_DATA if left out")
     options = parser.parse_args(arguments)
     settings = settings or Settings.read()
-    data = options.data or settings.data
-    keyring = Keyring.for_command(settings.encryption)
-    records = Records.open(data, settings.wal, SystemClock(), background=False, keyring=keyring)
+    settings = replace(settings, data=options.data or settings.data)
+    records = Records.for_command(settings, SystemClock())
     rows = list(records.rows("audit", [*COLUMNS, "hash"]))
     found = verify(rows)
     for fault in found.faults:

@@ -11,14 +11,13 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import parse_qsl
 
-import pydantic
 from pydantic import Field
 
+from ai_gateway.access.asked import query
 from ai_gateway.answer.derived import Derived, derived
 from ai_gateway.compliance.export import readable
-from ai_gateway.contract import Caller, Context, Event, bad_request
+from ai_gateway.contract import Caller, Context, Event
 from ai_gateway.errors import BadRequest, NotFound, StoreAway
 from ai_gateway.manifest.closed import Closed
 from ai_gateway.manifest.model import Route
@@ -135,26 +134,12 @@ class Sight:
         return None if again is None or (bounded and not again["same"]) else again
 
 
-def asked(event: Event) -> Wanted:
-    """The query of ``event``; raises BadRequest."""
-    try:
-        pairs = parse_qsl(event.query, keep_blank_values=True, max_num_fields=20)
-    except ValueError:
-        raise BadRequest("The query has too many fields.") from None
-    if len(found := dict(pairs)) != len(pairs):
-        raise BadRequest("A field stands twice in the query.")
-    try:
-        return Wanted.model_validate(found)
-    except pydantic.ValidationError as error:
-        raise bad_request(error) from None
-
-
 def listed(event: Event, context: Context) -> dict[str, Any]:
     """A page of requests, newest first; with a cursor what is new, as it became readable.
 
     Raises BadRequest, and StoreAway where the records cannot be read.
     """
-    wanted = asked(event)
+    wanted = query(event, Wanted)
     since, until = _bounds(wanted, context.clock.now())
     if wanted.cursor is None:
         with contextlib.suppress(StoreUnavailable):  # then what is readable is shown

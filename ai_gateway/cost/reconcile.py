@@ -21,7 +21,6 @@ from ai_gateway.cost.estimate import is_estimate
 from ai_gateway.cost.tokens import tokens
 from ai_gateway.formats import Usage
 from ai_gateway.records import Records
-from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 #: What is read of a row.
@@ -97,9 +96,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
         description="Work every cost in GATEWAY_DATA out again from its raw usage and price.",
     ).parse_args(arguments)
     settings = settings or Settings.read()
-    keyring = Keyring.for_command(settings.encryption)
-    data, wal = settings.data, settings.wal
-    with Records.open(data, wal, SystemClock(), background=False, keyring=keyring) as records:
+    with Records.for_command(settings, SystemClock()) as records:
         report = recompute(records.rows("requests", COLUMNS))
     sys.stdout.write(strictjson.dumps(report.summary()).decode() + "\n")
     return 0 if report.ok else 1

@@ -16,7 +16,7 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,6 @@ from ai_gateway import strictjson
 from ai_gateway.clock import SystemClock
 from ai_gateway.judge.weights import interval
 from ai_gateway.records import Records, queries
-from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 
 _DAY: Final = 86_400.0  # seconds
@@ -322,8 +321,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     clock = SystemClock()
     since = None if options.days is None else clock.now() - options.days * _DAY
     # Never closed: that would move what a gateway that died has left, and this only reads.
-    keyring = Keyring.for_command(settings.encryption)
-    records = Records.open(options.data, settings.wal, clock, background=False, keyring=keyring)
+    records = Records.for_command(replace(settings, data=options.data), clock)
     found = report(records, since)
     text = strictjson.dumps(found.summary()).decode() if options.json else table(found)
     sys.stdout.write(text + "\n")

@@ -19,7 +19,6 @@ from ai_gateway import strictjson
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.manifest.load import load
 from ai_gateway.records import Records, StoreUnavailable
-from ai_gateway.records.keyring import Keyring
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
 from ai_gateway.webhooks import letters
@@ -76,10 +75,7 @@ def _at(settings: Settings, options: argparse.Namespace) -> Settings:
 
 @contextmanager
 def _opened(settings: Settings, clock: Clock) -> Iterator[Records]:
-    keyring = Keyring.for_command(settings.encryption)
-    with Records.open(
-        settings.data, settings.wal, clock, background=False, keyring=keyring
-    ) as records:
+    with Records.for_command(settings, clock) as records:
         records.flush()
         yield records
 

@@ -77,6 +77,27 @@ class ModelsShown(TypedDict):
     models: dict[str, Object]
 
 
+class Standing(TypedDict):
+    """One counter: what it allows in its window, what is used and left, in money for a budget."""
+
+    name: str
+    unit: Literal["requests", "tokens", "cost"]
+    window: str
+    of: str
+    allowed: float
+    used: float
+    left: float
+    resets_at: str
+
+
+class BudgetsShown(TypedDict):
+    """Limits and budgets as they are declared, and how they stand for whom the query names."""
+
+    limits: list[Object]
+    budgets: list[Object]
+    standing: list[Standing]
+
+
 class PolicyEntry(TypedDict):
     """A policy, and the SHA-256 of its file."""
 

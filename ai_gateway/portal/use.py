@@ -8,20 +8,17 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ai_gateway.access.keys import Key, iso
+from ai_gateway.access.keys import Key
 from ai_gateway.contract import Caller, Context
 from ai_gateway.errors import StoreAway
-from ai_gateway.limits import plan
-from ai_gateway.limits.plan import BILLION, Entry, Who
-from ai_gateway.limits.store import State
+from ai_gateway.limits.plan import Entry, Who
+from ai_gateway.limits.standing import entries, standing
 from ai_gateway.portal.declared import portal_function
 from ai_gateway.portal.own import OwnKeys
 from ai_gateway.records import StoreUnavailable
 
 _DAY: Final = 86_400.0
 _FIGURES: Final = ("requests", "errors", "input_tokens", "output_tokens", "cost")
-#: Counters that are looked at; whoever has more sees the first of them.
-_MOST: Final = 200
 
 Row = dict[str, Any]
 
@@ -99,15 +96,12 @@ def _summed(rows: Iterable[Mapping[str, Any]], by: str) -> dict[str, Row]:
 
 def _limits(own: OwnKeys, context: Context, keys: Sequence[Key]) -> list[Row] | None:
     """What every limit and budget allows that these keys meet; None while that is not known."""
-    found: dict[tuple[str, str], tuple[Entry, Key]] = {}
-    for key in keys:
-        for entry in _entries(own, context, key):
-            found.setdefault((entry.counter.rule, entry.counter.part), (entry, key))
-    met = list(found.values())[:_MOST]
-    states = context.limits.look([entry for entry, _ in met]) if met else []
-    if states is None:
-        return None
-    return [_shown(*each, state) for each, state in zip(met, states, strict=True)]
+    met = [entry for key in keys for entry in _entries(own, context, key)]
+    found = standing(context.limits, met)
+    for row in found or ():
+        for key in keys:
+            row["of"] = row["of"].replace(key.id, key.name)
+    return found
 
 
 def _entries(own: OwnKeys, context: Context, key: Key) -> Iterator[Entry]:
@@ -116,22 +110,4 @@ def _entries(own: OwnKeys, context: Context, key: Key) -> Iterator[Entry]:
     names = own.portal.keys.routes if key.routes is None else key.routes
     routes = [route for route in manifest.routes if route.name in names]
     models = [name for name in manifest.models if key.models is None or name in key.models]
-    who = Who(key.tenant, key.team, key.id)
-    for rule in plan.rules(manifest):
-        met = [route.name for route in routes if plan.meets(rule, route)]
-        yield from plan.entries(rule, who, met, models)
-
-
-def _shown(entry: Entry, key: Key, state: State) -> Row:
-    rule = entry.rule
-    scale = BILLION if rule.budget else 1
-    return {
-        "name": rule.name,
-        "unit": rule.unit,
-        "window": rule.window,
-        "of": entry.counter.label.replace(key.id, key.name),
-        "allowed": rule.cap / scale,
-        "used": state.taken / scale,
-        "left": max(0, rule.cap - state.taken) / scale,
-        "resets_at": iso(round(state.end * 1e6)),
-    }
+    return entries(manifest, Who(key.tenant, key.team, key.id), routes, models)

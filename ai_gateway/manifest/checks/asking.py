@@ -23,6 +23,7 @@ SILENT: Final = frozenset(
         *("admin.key", "admin.key_issue", "admin.key_revoke", "admin.key_rotate", "admin.keys"),
         *(
             "admin.audit",
+            "admin.budgets",
             "admin.log_level",
             "admin.metrics",
             "admin.models",

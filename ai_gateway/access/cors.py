@@ -65,7 +65,7 @@ class Cors(Closed):
         description="What a page may read of a reply's headers.",
     )
     credentials: bool = Field(
-        False,  # noqa: FBT003 - pydantic's own order of arguments
+        default=False,
         description="Whether the browser sends cookies and certificates of its own.",
     )
     max_age: Interval = Field(

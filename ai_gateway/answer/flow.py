@@ -8,9 +8,9 @@ the order in which the events came.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ai_gateway.answer.beside import UNSAID, Place, Slot, slots
 
@@ -103,7 +103,11 @@ class Channel:
         return "".join((*out, piece[done - begin :]))
 
 
-Scan = Callable[[Channel, bool], None]
+class Scan(Protocol):
+    """Looks at what is new in a channel; ``final`` where nothing more will come."""
+
+    def __call__(self, channel: Channel, /, *, final: bool) -> None:
+        """Move the channel's ``seen`` and ``safe``."""
 
 
 @dataclass(slots=True)
@@ -148,7 +152,7 @@ class Flow:
         for place, channel in list(self._open.items()):
             over = final or channel.complete or self._idle(channel)
             if over or channel.due:
-                self.scan(channel, over)
+                self.scan(channel, final=over)
             if channel.safe >= channel.end:
                 del self._open[place]
         return self._leaving()

@@ -109,7 +109,7 @@ class Guarded:
         self._guarding.spare(found, self._settled)
         yield from passing
 
-    def _scan(self, channel: Channel, final: bool) -> None:  # noqa: FBT001 - a Scan
+    def _scan(self, channel: Channel, /, *, final: bool) -> None:
         begin = self._begin(channel)
         window = channel.text[begin - channel.start :]
         found = self._guarding.look(Text(window, "output"))

@@ -34,7 +34,7 @@ class Restored:
         """Let go of the stream."""
         self._chunks.close()
 
-    def _scan(self, channel: Channel, final: bool) -> None:  # noqa: FBT001 - a Scan
+    def _scan(self, channel: Channel, /, *, final: bool) -> None:
         text, start = channel.text, channel.start
         for found in PLACEHOLDER.finditer(text):
             original = self._vault.original(found[0], escaped=channel.escaped)

@@ -23,7 +23,7 @@ class Cache(Closed):
 
     ttl: Duration = 3600.0
     always: bool = Field(
-        False,  # noqa: FBT003 - pydantic's own order of arguments
+        default=False,
         description="Also where the temperature is not 0: the first answer is then everybody's.",
     )
     semantic: Semantic | None = None

@@ -24,7 +24,8 @@ from ai_gateway.compliance.erasure import NAMES, Eraser, Erasure, Wanted, erased
 from ai_gateway.compliance.text import table
 from ai_gateway.control.audit import Audit
 from ai_gateway.manifest.load import load
-from ai_gateway.records import Records, StoreUnavailable
+from ai_gateway.records import StoreUnavailable
+from ai_gateway.records.command import opened
 from ai_gateway.settings import Settings
 
 DONE, FAILED, USAGE, PENDING = 0, 1, 2, 75
@@ -95,7 +96,7 @@ def _erase(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
     wanted = Erasure(**_wanted(options), dry_run=options.dry_run)
     # What is cached in the memory of a gateway is that process's own.
     caches = None if settings.state == MEMORY else Caches.of(settings.state, clock)
-    with Records.for_command(settings, clock) as records:
+    with opened(settings, clock) as records:
         eraser = Eraser(records, caches, Audit(records, clock), clock, SystemChance())
         told = eraser.run(wanted, None, options.grace)
     if caches:
@@ -108,7 +109,7 @@ def _erase(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
 
 def _erased(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     wanted = Wanted(**_wanted(options))
-    with Records.for_command(settings, clock) as records:
+    with opened(settings, clock) as records:
         told = erased(records, wanted)
     _say(told)
     return DONE if told["erased"] and told["chain"] else FAILED
@@ -116,7 +117,7 @@ def _erased(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
 
 def _export(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     wanted = Wanted(**_wanted(options))
-    with Records.for_command(settings, clock) as records:
+    with opened(settings, clock) as records:
         records.flush()
         rows = export.write(records, wanted.subject(), options.to)
     _say({"to": str(options.to), "rows": rows})
@@ -129,7 +130,7 @@ def _sla(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     bundle, problems = load(settings, serving=False)
     if bundle is None:
         return _failed("\n".join(map(str, problems)))
-    with Records.for_command(settings, clock) as records:
+    with opened(settings, clock) as records:
         records.flush()
         found = sla.report(records, bundle.manifest, clock.now(), options.days)
     if options.json:

@@ -26,6 +26,7 @@ from ai_gateway.contract import Caller, Event
 from ai_gateway.control.anchors import IDLE, RESUME, Anchors, said_until
 from ai_gateway.control.masking import masked
 from ai_gateway.records import Records
+from ai_gateway.records.command import opened
 from ai_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -225,7 +226,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     options = parser.parse_args(arguments)
     settings = settings or Settings.read()
     settings = replace(settings, data=options.data or settings.data)
-    records = Records.for_command(settings, SystemClock())
+    records = opened(settings, SystemClock())
     rows = list(records.rows("audit", [*COLUMNS, "hash"]))
     found = verify(rows)
     for fault in found.faults:

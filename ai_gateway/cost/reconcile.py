@@ -20,7 +20,7 @@ from ai_gateway.cost.charge import again
 from ai_gateway.cost.estimate import is_estimate
 from ai_gateway.cost.tokens import tokens
 from ai_gateway.formats import Usage
-from ai_gateway.records import Records
+from ai_gateway.records.command import opened
 from ai_gateway.settings import Settings
 
 #: What is read of a row.
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
         description="Work every cost in GATEWAY_DATA out again from its raw usage and price.",
     ).parse_args(arguments)
     settings = settings or Settings.read()
-    with Records.for_command(settings, SystemClock()) as records:
+    with opened(settings, SystemClock()) as records:
         report = recompute(records.rows("requests", COLUMNS))
     sys.stdout.write(strictjson.dumps(report.summary()).decode() + "\n")
     return 0 if report.ok else 1

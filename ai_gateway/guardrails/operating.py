@@ -24,6 +24,7 @@ from ai_gateway import strictjson
 from ai_gateway.clock import SystemClock
 from ai_gateway.judge.weights import interval
 from ai_gateway.records import Records, queries
+from ai_gateway.records.command import opened
 from ai_gateway.settings import Settings
 
 _DAY: Final = 86_400.0  # seconds
@@ -321,7 +322,7 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     clock = SystemClock()
     since = None if options.days is None else clock.now() - options.days * _DAY
     # Never closed: that would move what a gateway that died has left, and this only reads.
-    records = Records.for_command(replace(settings, data=options.data), clock)
+    records = opened(replace(settings, data=options.data), clock)
     found = report(records, since)
     text = strictjson.dumps(found.summary()).decode() if options.json else table(found)
     sys.stdout.write(text + "\n")

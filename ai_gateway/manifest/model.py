@@ -74,7 +74,7 @@ class Model(Closed):
         None, description="What it calls a chat's limit of tokens, if it takes no other name."
     )
     include_usage: bool = Field(
-        True,  # noqa: FBT003 - pydantic's own order of arguments
+        default=True,
         description="Whether a stream's usage is asked for (`stream_options`), which some refuse.",
     )
     timeout: Timeout = Timeout()
@@ -90,7 +90,7 @@ class Model(Closed):
     balance: Balance = Field("least-busy", description="How one of several endpoints is picked.")
     cold_start: ColdStart | None = Field(None, description="What to do while it starts.")
     candidate: bool = Field(
-        True,  # noqa: FBT003 - pydantic's own order of arguments
+        default=True,
         description="Whether routes that name no models choose from it; not, for a guard's model.",
     )
 

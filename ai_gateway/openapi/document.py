@@ -89,7 +89,7 @@ def document(manifest: Manifest, caller: Caller) -> dict[str, Any]:
         "components": {
             "schemas": {**shapes.definitions, **errors},
             "responses": {called: failures.response(called) for called in used},
-            "headers": {name: _header(*said) for name, said in _HEADERS.items()},
+            "headers": {name: _header(said, always=always) for name, (said, always) in _HEADERS.items()},
             "securitySchemes": SCHEMES,
         },
     }
@@ -278,5 +278,5 @@ def _answer(status: str, served: Served) -> str:
     return failures.name(status, served.route.errors)
 
 
-def _header(said: str, always: bool) -> dict[str, Any]:  # noqa: FBT001 - a row of the table
+def _header(said: str, *, always: bool) -> dict[str, Any]:
     return {"description": said, "required": always, "schema": {"type": "string"}}

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ai_gateway.records.subject import Subject
     from ai_gateway.records.tables import Condition
     from ai_gateway.records.unjudged import Unjudged
-    from ai_gateway.settings import Settings
 
 #: The share of ``move_every`` after which a move starts, so that it ends in time.
 _EARLY = 0.8
@@ -101,17 +100,6 @@ class Records:
         if background:
             records._thread = records._start()
         return records
-
-    @classmethod
-    def for_command(cls, settings: Settings, clock: Clock) -> Records:
-        """The tables as a command reads them: nothing is moved unless it asks for that.
-
-        Ends the process with one line where the key that they are encrypted with is none.
-        """
-        from ai_gateway.records.keyring import Keyring
-
-        keyring = Keyring.for_command(settings.encryption)
-        return cls.open(settings.data, settings.wal, clock, background=False, keyring=keyring)
 
     def _start(self) -> Thread:
         thread = Thread(target=self._run, name="records-mover", daemon=True)

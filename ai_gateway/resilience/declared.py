@@ -36,7 +36,7 @@ class Retries(Closed):
     max_backoff: Duration = 8.0
     on: Kinds = ("connect", "timeout", "429", "5xx", "cold-start")
     repeat: bool = Field(
-        False,  # noqa: FBT003 - pydantic's own order of arguments
+        default=False,
         description="Also where the model may have worked on it: no answer came, or half of one.",
     )
 
@@ -76,7 +76,7 @@ class ColdStart(Closed):
     """What to do while a model that was scaled to zero starts."""
 
     wait: bool = Field(
-        True,  # noqa: FBT003 - pydantic's own order of arguments
+        default=True,
         description="Ask again until it is up or time is over; else it fails, and may fall back.",
     )
     every: Duration = 2.0

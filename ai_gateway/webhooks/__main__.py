@@ -19,6 +19,7 @@ from ai_gateway import strictjson
 from ai_gateway.clock import Clock, SystemClock
 from ai_gateway.manifest.load import load
 from ai_gateway.records import Records, StoreUnavailable
+from ai_gateway.records.command import opened
 from ai_gateway.settings import Settings
 from ai_gateway.upstream import Upstreams
 from ai_gateway.webhooks import letters
@@ -75,7 +76,7 @@ def _at(settings: Settings, options: argparse.Namespace) -> Settings:
 
 @contextmanager
 def _opened(settings: Settings, clock: Clock) -> Iterator[Records]:
-    with Records.for_command(settings, clock) as records:
+    with opened(settings, clock) as records:
         records.flush()
         yield records
 

@@ -55,7 +55,7 @@ class Parameters(Check):
     type: Literal["patterns"]
     patterns: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=200)]
     folded: bool = Field(
-        False,  # noqa: FBT003 - a field's default
+        default=False,
         description="Look at the text in lower case, without accents, invisible characters and"
         " look-alikes, not as it was sent.",
     )

@@ -89,7 +89,9 @@ def document(manifest: Manifest, caller: Caller) -> dict[str, Any]:
         "components": {
             "schemas": {**shapes.definitions, **errors},
             "responses": {called: failures.response(called) for called in used},
-            "headers": {name: _header(said, always=always) for name, (said, always) in _HEADERS.items()},
+            "headers": {
+                name: _header(said, always=always) for name, (said, always) in _HEADERS.items()
+            },
             "securitySchemes": SCHEMES,
         },
     }

@@ -1,4 +1,7 @@
-"""What comes back, how streams flow, and who notices that nobody listens."""
+"""What comes back, how streams flow, and who notices that nobody listens.
+
+One file: every case is one reply of the same server, from its head to its end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Requests are followed: each row once, however late it comes and whatever file it has got into."""
+"""Requests are followed: each row once, however late it comes and whatever file it has got into.
+
+One file: every case is a state of the same cursor.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """What each provider of docs/upstreams.md says on the wire, as its public documentation has it.
 
 The texts are ours; the fields, their oddities and the errors are the provider's.
+
+One file: a table, a provider each.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from tests.security import canaries
 from tests.security.canaries import ALL, CREDENTIALS, Errand, errands, found_in, left
 from tests.security.conftest import follow
 from tests.security.test_every_route import path_of
-from tests.telemetry.test_otel import Watch
+from tests.telemetry.otel.conftest import Watch
 from tests.upstream.fake import FakeUpstream, reply
 
 ENDPOINTS = ("model-a", "model-b", "embedder", "ranker", "media", "classifier", "anthropic")

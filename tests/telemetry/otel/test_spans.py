@@ -1,37 +1,21 @@
-"""Spans and figures by the conventions, to a real receiver; never a text, and never a wait."""
-
-import re
-import subprocess
-import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+"""Spans and figures by the conventions; never a text."""
 
 import pytest
-
-pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
-
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import StatusCode
 
 from ai_gateway.answer.record import Attempt, Decision
 from ai_gateway.contract import Event
-from ai_gateway.manifest.checks import telemetry
-from ai_gateway.manifest.checks.finding import Surroundings
-from ai_gateway.manifest.model import Manifest, Route
-from ai_gateway.settings import Settings
+from ai_gateway.manifest.model import Route
 from ai_gateway.simulator import endpoints
-from ai_gateway.telemetry import names, otel, tracing
-from ai_gateway.telemetry.otel import OpenTelemetry
-from tests.conftest import ROOT
+from ai_gateway.telemetry import names, tracing
 from tests.telemetry.conftest import CHAT, chat, traced
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
 FROM = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+
+
 WORDS = """
 version: 1
 name: words
@@ -39,48 +23,6 @@ checks:
   - {name: magic, type: phrases, stages: [input], action: flag, phrases: [xyzzy]}
   - {name: bad, type: phrases, stages: [input, output], action: block, phrases: [plugh]}
 """
-
-
-class Watch:
-    """What a gateway told, kept in memory."""
-
-    def __init__(self) -> None:
-        self.spans, self.figures = InMemorySpanExporter(), InMemoryMetricReader()
-        self.telemetry = OpenTelemetry(SimpleSpanProcessor(self.spans), self.figures)
-
-    def told(self):
-        """The spans by their kinds: of requests, and of calls."""
-        found = self.spans.get_finished_spans()
-        self.spans.clear()
-        return [
-            [span for span in found if span.kind == kind]
-            for kind in (SpanKind.SERVER, SpanKind.CLIENT)
-        ]
-
-    def points(self):
-        """The figures: name, attributes and sum."""
-        data = self.figures.get_metrics_data()
-        return [
-            (metric.name, dict(point.attributes), point)
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            for point in metric.data.data_points
-        ]
-
-
-@pytest.fixture
-def watch():
-    """Spans and figures in memory."""
-    found = Watch()
-    yield found
-    found.telemetry.close()
-
-
-@pytest.fixture
-def gateway(start, watch):
-    """A traced gateway with a chat route."""
-    return traced(start(CHAT), watch.telemetry)
 
 
 def sent(gateway) -> dict[str, str]:
@@ -338,160 +280,3 @@ def test_providers_are_known_by_their_address(host, dialect, name) -> None:
     """Else it is whose API is spoken."""
     assert names.provider(host, dialect) == name
     assert (names.operation("responses"), names.operation("rerank")) == ("chat", "rerank")
-
-
-class Collector(ThreadingHTTPServer):
-    """A receiver of OTLP over HTTP, which may be slow."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.received, self.slow = [], threading.Event()
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                data = self.rfile.read(int(self.headers["content-length"]))
-                while collector.slow.is_set():
-                    time.sleep(0.01)
-                collector.received.append((self.path, dict(self.headers), data))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-@pytest.fixture
-def collector():
-    """A receiver on a port of its own."""
-    found = Collector()
-    yield found
-    found.slow.clear()
-    found.shutdown()
-    found.server_close()
-
-
-def spans_of(collector):
-    """The spans that arrived, and what they say of who sent them."""
-    requests = [
-        ExportTraceServiceRequest.FromString(data)
-        for path, _, data in collector.received
-        if path == "/v1/traces"
-    ]
-    resources = [each for request in requests for each in request.resource_spans]
-    return [span for each in resources for scope in each.scope_spans for span in scope.spans], [
-        {item.key: item.value.string_value for item in each.resource.attributes}
-        for each in resources
-    ]
-
-
-def test_a_receiver_gets_all_at_a_graceful_stop(start, collector) -> None:
-    """Spans and figures arrive by OTLP, with who we are, when the service is closed."""
-    gateway = start(CHAT, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url + "/")
-    chat(gateway, "canary", model="model-a")
-    gateway.service.close()
-    spans, resources = spans_of(collector)
-    assert sorted(span.name for span in spans) == [
-        "POST /v1/chat/completions",
-        "chat simulated/model-a",
-    ]
-    assert resources[0]["service.name"] == "ai-gateway"
-    assert resources[0]["service.instance.id"]
-    figures = [data for path, _, data in collector.received if path == "/v1/metrics"]
-    (request,) = map(ExportMetricsServiceRequest.FromString, figures)
-    metrics = request.resource_metrics[0].scope_metrics[0].metrics
-    assert {metric.name for metric in metrics} == {names.DURATION, names.TOKEN_USAGE}
-    assert not [data for _, _, data in collector.received if b"canary" in data]
-
-
-def test_each_signal_can_be_left_out(start, collector) -> None:
-    """As the variables of OpenTelemetry say."""
-    off = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
-    gateway = start(CHAT, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **off)
-    chat(gateway, model="model-a")
-    gateway.service.close()
-    assert collector.received == []
-
-
-@pytest.mark.parametrize("slow", [True, False])
-def test_an_exporter_that_is_away_delays_nothing(start, collector, slow) -> None:
-    """Neither requests nor, beyond a few seconds, the stop; whether it hangs or refuses."""
-    collector.slow.set()
-    url = collector.url if slow else "http://127.0.0.1:9"
-    gateway = start(CHAT, OTEL_EXPORTER_OTLP_ENDPOINT=url)
-    chat(gateway, model="model-a")
-    began = time.monotonic()
-    for _ in range(700):  # more than a batch
-        assert gateway.client.get("/nowhere").status_code == 404
-        assert chat(gateway, model="nobody").status_code == 404
-    asked = time.monotonic() - began
-    began = time.monotonic()
-    gateway.service.close()
-    assert time.monotonic() - began < otel.PATIENCE + 3
-    assert asked < 10
-    collector.slow.clear()
-    ends = time.monotonic() + 15  # and nothing goes on trying behind the process's back
-    while any(re.match("Otel|telemetry", each.name) for each in threading.enumerate()):
-        assert time.monotonic() < ends, threading.enumerate()
-        time.sleep(0.05)
-
-
-def test_who_we_are_may_be_said_otherwise(monkeypatch) -> None:
-    """By the variables of OpenTelemetry, which its library reads itself."""
-    assert otel._resource().attributes["service.name"] == "ai-gateway"
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "front")
-    found = otel._resource().attributes
-    assert found["service.name"] == "front"
-    assert found["service.version"]
-
-
-OFF = """
-import sys
-from ai_gateway.settings import Settings
-from ai_gateway.service import Service
-service = Service(Settings.read(None, {"GATEWAY_DATA": sys.argv[1], **eval(sys.argv[2])}))
-service.close()
-print(service.tracing, [name for name in sys.modules if name.startswith("opentelemetry")])
-"""
-
-
-@pytest.mark.parametrize(
-    "variables",
-    [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}],
-)
-def test_off_nothing_is_loaded(tmp_path, variables) -> None:
-    """Without an address, and where it is switched off, no module of OpenTelemetry is there."""
-    command = [sys.executable, "-c", OFF, str(tmp_path), repr(variables)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout == "None []\n"
-
-
-def test_what_cannot_work_stops_the_start(monkeypatch) -> None:
-    """No address of a collector, another protocol, no library: said before anything is served."""
-
-    def said(**variables):
-        settings = Settings.read(None, variables)
-        return [str(found) for found in telemetry.check(Manifest(), Surroundings(settings))]
-
-    assert said() == []
-    assert said(OTEL_EXPORTER_OTLP_ENDPOINT="https://host:4318/a") == []
-    for url in ("host:4318", "http://[", "ftp://host"):
-        (problem,) = said(OTEL_EXPORTER_OTLP_ENDPOINT=url)
-        assert "no address of a collector" in problem
-    (problem,) = said(OTEL_EXPORTER_OTLP_ENDPOINT="http://host", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-    assert "http/protobuf" in problem
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
-    (problem,) = said(OTEL_EXPORTER_OTLP_ENDPOINT="http://host")
-    assert "ai-gateway[otel]" in problem
-    monkeypatch.setattr(sys, "path", [])
-    for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
-        monkeypatch.delitem(sys.modules, name)
-    assert tracing.missing()

@@ -15,6 +15,7 @@ from ai_gateway.contract import Caller, Context, Event
 from ai_gateway.control.audit import Audit
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.records import StoreUnavailable
+from tests.clocks import Moved
 
 NOW = 1_800_000_000
 ADMIN = Caller(id="admin", scheme="api-key", admin=True)
@@ -29,19 +30,10 @@ MANIFEST = Manifest.model_validate(
 
 
 @dataclass
-class Clock:
-    """A clock that a test moves."""
+class Clock(Moved):
+    """One that begins when the keys are made."""
 
     time: float = float(NOW)
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @dataclass

@@ -20,25 +20,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from ai_gateway.access.issuer import Issuer
+from tests.clocks import Moved
 
 NOW = 1_800_000_000.0
 CONFIGURATION = "/.well-known/openid-configuration"
 
 
 @dataclass
-class Clock:
-    """A clock that a test moves."""
+class Clock(Moved):
+    """One that begins when the tokens are made."""
 
     time: float = NOW
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+from tests.clocks import Moved
 
 #: 2026-03-01 12:00 UTC.
 NOON = 1_772_366_400.0
 
 
-class FakeClock:
-    """A clock that a test moves."""
+@dataclass
+class FakeClock(Moved):
+    """One that begins at noon."""
 
-    def __init__(self, now: float = NOON) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+    time: float = NOON
 
 
 def request(number: int, at: float = NOON, **columns: Any) -> dict[str, Any]:

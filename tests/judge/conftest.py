@@ -14,24 +14,17 @@ from ai_gateway.contract import Context, silent
 from ai_gateway.judge import prompts
 from ai_gateway.manifest.model import Manifest
 from ai_gateway.records import Records, to_rows
+from tests.clocks import Moved
 
 BUNDLE = Path(__file__).parents[2]
 NOON = 1_800_000_000.0
 
 
 @dataclass
-class HandClock:
-    """A clock that a test moves."""
+class HandClock(Moved):
+    """One that begins at noon."""
 
     time: float = NOON
-
-    def now(self):
-        return self.time
-
-    monotonic = now
-
-    def sleep(self, seconds):
-        self.time += seconds
 
 
 @dataclass

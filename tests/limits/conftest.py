@@ -8,21 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.clocks import Moved
+
 
 @dataclass
-class Clock:
-    """A clock that a test moves, a little ahead of the machine's own."""
+class Clock(Moved):
+    """One that begins a little ahead of the machine's own."""
 
     time: float = field(default_factory=lambda: float(round(time.time()) + 60))
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class Redis:

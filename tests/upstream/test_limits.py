@@ -8,27 +8,13 @@ import httpcore
 import pytest
 
 from ai_gateway.upstream.wire import Network, Stream, Wire
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    time = 100.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from tests.clocks import Moved
 
 
 class Socket(httpcore.NetworkStream):
     """Notes what it is asked; each write takes a second of ``clock``."""
 
-    def __init__(self, clock: Clock, *, broken: bool = False) -> None:
+    def __init__(self, clock: Moved, *, broken: bool = False) -> None:
         self.clock = clock
         self.broken = broken
         self.asked: list[tuple[str, int, float | None]] = []
@@ -48,9 +34,9 @@ class Socket(httpcore.NetworkStream):
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> Moved:
     """A clock that stands at 100."""
-    return Clock()
+    return Moved()
 
 
 def stream(inner: Socket, deadline: float) -> Stream:
@@ -60,7 +46,7 @@ def stream(inner: Socket, deadline: float) -> Stream:
     return Stream(wire, inner)
 
 
-def test_small_writes_leave_together(clock: Clock) -> None:
+def test_small_writes_leave_together(clock: Moved) -> None:
     """Head and body of a small request leave in one packet, with the first read."""
     inner = Socket(clock)
     one = stream(inner, 110)
@@ -71,7 +57,7 @@ def test_small_writes_leave_together(clock: Clock) -> None:
     assert inner.asked == [("write", 8, 10.0), ("read", 10, 9.0)]
 
 
-def test_the_first_byte_has_a_time_of_its_own(clock: Clock) -> None:
+def test_the_first_byte_has_a_time_of_its_own(clock: Moved) -> None:
     """Until the first byte its own time holds; from then on what is left of the whole."""
     inner = Socket(clock)
     one = stream(inner, 110)
@@ -80,7 +66,7 @@ def test_the_first_byte_has_a_time_of_its_own(clock: Clock) -> None:
     assert inner.asked == [("read", 1, 3), ("read", 1, 10.0)]
 
 
-def test_a_large_write_meets_the_deadline(clock: Clock) -> None:
+def test_a_large_write_meets_the_deadline(clock: Moved) -> None:
     """A large body leaves in slices, each with what is left, until nothing is left."""
     inner = Socket(clock)
     with pytest.raises(httpcore.WriteTimeout):
@@ -88,7 +74,7 @@ def test_a_large_write_meets_the_deadline(clock: Clock) -> None:
     assert inner.asked == [("write", 65536, 1.5), ("write", 65536, 1.0)]
 
 
-def test_a_read_after_the_deadline(clock: Clock) -> None:
+def test_a_read_after_the_deadline(clock: Moved) -> None:
     """No read is begun after the deadline."""
     inner = Socket(clock)
     with pytest.raises(httpcore.ReadTimeout):
@@ -96,7 +82,7 @@ def test_a_read_after_the_deadline(clock: Clock) -> None:
     assert inner.asked == []
 
 
-def test_an_answer_counts_although_the_request_did_not_arrive(clock: Clock) -> None:
+def test_an_answer_counts_although_the_request_did_not_arrive(clock: Moved) -> None:
     """Where the server closed its ear before the end of the request, its answer is still read."""
     inner = Socket(clock, broken=True)
     one = stream(inner, 110)
@@ -104,7 +90,7 @@ def test_an_answer_counts_although_the_request_did_not_arrive(clock: Clock) -> N
     assert one.read(10) == b"x"
 
 
-def test_a_late_address_is_not_connected_to(clock: Clock) -> None:
+def test_a_late_address_is_not_connected_to(clock: Moved) -> None:
     """A resolution that used up the time to connect leaves none for the connection."""
 
     def resolve(_host: str, _port: int) -> list[str]:
@@ -118,7 +104,7 @@ def test_a_late_address_is_not_connected_to(clock: Clock) -> None:
     wire.close()
 
 
-def test_without_limits_the_deadline_holds(clock: Clock, upstream: Any) -> None:
+def test_without_limits_the_deadline_holds(clock: Moved, upstream: Any) -> None:
     """A connection for which nobody said a time to connect has until the deadline."""
     wire = Wire(Network(clock))
     wire.begin(105)

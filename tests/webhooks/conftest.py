@@ -22,6 +22,7 @@ from ai_gateway.records import Records, to_rows
 from ai_gateway.webhooks.hooks import Webhooks
 from ai_gateway.webhooks.messages import Message
 from ai_gateway.webhooks.receivers import receivers
+from tests.clocks import Moved
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = base64.b64encode(bytes(range(32, 64))).decode()
@@ -110,19 +111,10 @@ class Receiver:
 
 
 @dataclass
-class Clock:
-    """A clock that a test moves; it begins at the machine's own time, which signatures need."""
+class Clock(Moved):
+    """One that begins at the machine's own time, which signatures need."""
 
     time: float = field(default_factory=time.time)
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @dataclass

@@ -15,27 +15,12 @@ from ai_gateway.guardrails.policy import Policy
 from ai_gateway.guardrails.remote.asking import MOST_CALLS, Asker, Late, NobodyToAsk, TooLong
 from ai_gateway.guardrails.remote.reading import Unreadable, content
 from ai_gateway.judge.verdict import VerdictError
+from tests.clocks import Moved
 from tests.guardrails.finding import weighed
 from tests.guardrails.remote.asked import TYPES, Model, chat, check, saying, scene, scored
 
 BODY = {"messages": [{"role": "user", "content": "one"}]}
 OTHER = {"messages": [{"role": "user", "content": "two"}]}
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def now(self) -> float:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
 
 
 def rule(reply):
@@ -144,7 +129,7 @@ def test_a_redaction_is_refused_when_the_policy_is_read(type_) -> None:
 
 def test_the_same_words_are_asked_once() -> None:
     """Until the time is over; a good verdict is remembered as well as a bad one."""
-    clock, model = Clock(), saying("bad")
+    clock, model = Moved(), saying("bad")
     asker = Asker(check("llama_guard", cache="10s"), clock=clock)
     around = scene(model)
     first = asker.findings(around, [BODY], rule)
@@ -152,7 +137,7 @@ def test_the_same_words_are_asked_once() -> None:
     assert len(model.calls) == 1
     asker.findings(around, [OTHER], rule)
     assert len(model.calls) == 2
-    clock.at = 10.1
+    clock.time += 10.1
     asker.findings(around, [BODY], rule)
     assert len(model.calls) == 3
     nothing = Asker(check("llama_guard"), clock=clock)
@@ -163,7 +148,7 @@ def test_the_same_words_are_asked_once() -> None:
 def test_a_cache_of_nothing_asks_every_time() -> None:
     """``cache: 0`` is never."""
     model = saying("bad")
-    asker = Asker(check("llama_guard", cache=0), clock=Clock())
+    asker = Asker(check("llama_guard", cache=0), clock=Moved())
     for _ in range(2):
         asker.findings(scene(model), [BODY], rule)
     assert len(model.calls) == 2
@@ -173,7 +158,7 @@ def test_a_failure_is_not_remembered() -> None:
     """The next request asks again."""
     replies = iter([chat(None), chat("bad")])
     model = Model(lambda _: next(replies))
-    asker = Asker(check("llama_guard"), clock=Clock())
+    asker = Asker(check("llama_guard"), clock=Moved())
     with pytest.raises(Unreadable):
         asker.findings(scene(model), [BODY], rule)
     assert asker.findings(scene(model), [BODY], rule) == [Finding("bad", 0.75, 0, 0)]
@@ -226,7 +211,7 @@ def test_the_search_for_texts_finds_them() -> None:
     held = {"key": ("my secret harvest",)}
     assert "my secret harvest" in texts_of(lambda: held)
     model = Model(lambda _: chat("my secret remark"))
-    asker = Asker(check("llama_guard"), clock=Clock())
+    asker = Asker(check("llama_guard"), clock=Moved())
     asker.findings(scene(model), [BODY], rule)
     assert "my secret remark" in texts_of(asker)
 
@@ -249,10 +234,10 @@ def test_parts_are_asked_at_the_same_time() -> None:
 
 def test_the_deadline_is_that_of_all_calls() -> None:
     """What the first calls used is gone for the others; behind it nobody is asked any more."""
-    clock = Clock()
+    clock = Moved()
 
     def slow(_body):
-        clock.at += 3.0
+        clock.time += 3.0
         return chat("fine")
 
     model = Model(slow)

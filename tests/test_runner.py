@@ -9,32 +9,29 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from ai_gateway.clock import SystemClock
 from ai_gateway.records import Records, to_rows
-from ai_gateway.settings import Settings
 from ai_gateway.simulator import variables
 from tests.conftest import KEY, MODELS, ROOT
+from tests.processes import coverage, served
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def environment(tmp_path, simulator) -> dict[str, str]:
-    """What a platform sets; a run that measures coverage measures the processes too."""
-    inherited = Settings.read().variables
+    """What a platform sets."""
     return {
         "PATH": os.defpath,
         "AI_GATEWAY_API_KEY": KEY,
         "GATEWAY_DATA": str(tmp_path / "data"),
         **variables(simulator.url),
-        **{name: value for name, value in inherited.items() if name.startswith("COV")},
+        **coverage(),
     }
 
 
@@ -49,26 +46,6 @@ def run(environment, *arguments) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
-
-
-@contextmanager
-def served(environment, *arguments) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A gateway's URL and process while the block runs."""
-    process = subprocess.Popen(
-        [sys.executable, "runner.py", "serve", "--port", "0", *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        found = re.search(r"AI gateway at (\S+)", process.stdout.readline())
-        assert found, process.stderr.read()
-        yield found[1], process
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
 
 
 def ask(url, inputs, **more) -> httpx.Response:

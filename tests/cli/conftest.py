@@ -1,7 +1,6 @@
 """A real gateway whose bundle may be written, and a shell in which the command is installed."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,17 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ai_gateway.settings import Settings
 from tests.access.oidc import document, rsa_signer
 from tests.conftest import ROOT
+from tests.processes import coverage, served
 
 #: As the command lines of the issue export it.
 KEY = "abc123"
-
-
-def coverage() -> dict[str, str]:
-    """A run that measures coverage measures the processes too."""
-    return {name: value for name, value in Settings.read().variables.items() if "COV" in name}
 
 
 @pytest.fixture(scope="session")
@@ -37,27 +31,13 @@ def url(tmp_path_factory):
     text += f"jwt: [{{issuer: 'urn:a', name: a, audience: a, jwks_file: {bundle}/keys.json}}]\n"
     token = '  - {path: /tokens, function: "functions.inference:handle", auth: jwt}\n'
     (bundle / "routes.yaml").write_text(text.replace("\njobs:", f"\n{token}\njobs:"))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "runner.py", "serve", "--simulate", "--port", "0", "--bundle", bundle],
-            cwd=ROOT,
-            env={
-                "PATH": os.defpath,
-                "AI_GATEWAY_API_KEY": KEY,
-                "GATEWAY_DATA": str(folder / "data"),
-                **coverage(),
-            },
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    try:
-        found = re.search(r"AI gateway at (\S+)", process.stdout.readline())
-        assert found, (folder / "log").read_text()
-        yield found[1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    environment = {
+        "PATH": os.defpath,
+        "AI_GATEWAY_API_KEY": KEY,
+        "GATEWAY_DATA": str(folder / "data"),
+    }
+    with served(environment, "--simulate", "--bundle", str(bundle)) as (url, _):
+        yield url
 
 
 @dataclass

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -15,9 +13,10 @@ import trustme
 from ai_gateway import hosting
 from ai_gateway.manifest.load import load
 from ai_gateway.settings import Settings
-from tests.conftest import KEY, ROOT
+from tests.conftest import KEY
 from tests.hosting.conftest import running
 from tests.hosting.test_tls import issue, known, trusting
+from tests.processes import served
 
 
 @pytest.fixture(scope="module")
@@ -94,28 +93,15 @@ def test_on_cloudera_ai_its_proxy_ends_tls(authority, tmp_path) -> None:
 def test_serve_says_https_and_answers(authority, tmp_path, workers) -> None:
     """One process and several, by two variables."""
     files = issue(authority, tmp_path)
-    inherited = Settings.read().variables
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "runner.py", "serve", "--port", "0", "--workers", str(workers)),
-            *("--bundle", str(small(tmp_path))),
-        ],
-        cwd=ROOT,
-        env={
-            "PATH": os.defpath,
-            "GATEWAY_DATA": str(tmp_path / "data"),
-            **variables(GATEWAY_TLS_CERT=files.certificate, GATEWAY_TLS_KEY=files.key),
-            **{name: value for name, value in inherited.items() if name.startswith("COV")},
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        found = re.search(r"AI gateway at https://127\.0\.0\.1:(\d+)$", process.stdout.readline())
+    environment = {
+        "PATH": os.defpath,
+        "GATEWAY_DATA": str(tmp_path / "data"),
+        **variables(GATEWAY_TLS_CERT=files.certificate, GATEWAY_TLS_KEY=files.key),
+    }
+    several = ("--workers", str(workers), "--bundle", str(small(tmp_path)))
+    with served(environment, *several) as (told, _):
+        found = re.fullmatch(r"https://127\.0\.0\.1:(\d+)", told)
         assert found
         url = f"https://localhost:{found[1]}/ping"
         answer = httpx.get(url, verify=trusting(authority), trust_env=False)
         assert json.loads(answer.content) == {"ok": True}
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)

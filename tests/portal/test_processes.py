@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +15,7 @@ from tests.conftest import KEY, ROOT
 from tests.limits.conftest import redis  # noqa: F401 - a fixture
 from tests.portal.conftest import SECRET
 from tests.portal.test_page import free_port
+from tests.processes import served
 
 
 @pytest.fixture
@@ -37,27 +35,13 @@ def bundle(tmp_path, shown):
 def serving(bundle, tmp_path, state: str) -> Iterator[str]:
     """Two workers; their URL."""
     folder, port = bundle
-    command = [sys.executable, "runner.py", "serve", "--bundle", str(folder)]
-    command += ["--port", str(port), "--workers", "2"]
     wanted = {"AI_GATEWAY_API_KEY": KEY, "PORTAL_CLIENT_SECRET": SECRET, "GATEWAY_STATE": state}
     wanted["GATEWAY_DATA"] = str(tmp_path / "data")
     around = Settings.read().variables
     environment = {name: around[name] for name in ("HOME", "PATH")} | wanted
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        found = re.search(r"AI gateway at (\S+)", process.stdout.readline())
-        assert found, process.stderr.read()
-        yield found[1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    several = ("--bundle", str(folder), "--workers", "2")
+    with served(environment, *several, port=port) as (url, _):
+        yield url
 
 
 def test_whoever_signs_in_is_signed_in_everywhere(bundle, tmp_path, redis) -> None:  # noqa: F811 - the fixture

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from ai_gateway.manifest.model import Route
-from tests.cli.conftest import coverage
 from tests.conftest import MODELS, ROOT
 from tests.gateway.test_jwt import good
+from tests.processes import coverage
 from tests.security import canaries
 from tests.security.canaries import ALL, BODY, QUERY, TEXT, errands, found_in, left
 from tests.security.conftest import WORDS, bundle

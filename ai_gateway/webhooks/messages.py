@@ -17,14 +17,13 @@ from ai_gateway import strictjson
 from ai_gateway.contract import ANONYMOUS
 from ai_gateway.control.audit import DONE
 from ai_gateway.limits.plan import BILLION
+from ai_gateway.records.outcome import FAILED, OWN, REFUSED
 
 if TYPE_CHECKING:
     from ai_gateway.answer.record import Decision
     from ai_gateway.limits.spending import Alert
     from ai_gateway.webhooks.declared import Kind
 
-#: The gateway's own calls, which nobody made: their records tell of them.
-_OWN: Final = frozenset({"judge", "shadow", "cache", "guard"})
 _LEFT: Final = 499  # the caller did; nothing was refused
 _KEYS: Final[Mapping[str, Kind]] = {
     "key.issue": "key.issued",
@@ -76,7 +75,7 @@ def of_decision(decision: Decision, now: float) -> Iterator[Message]:
     """
     event = decision.event
     unknown = event.caller is ANONYMOUS and not event.meter.arrived
-    if decision.surface in _OWN or decision.shadow_of or event.caller.scheme == "job" or unknown:
+    if decision.surface in OWN or decision.shadow_of or event.caller.scheme == "job" or unknown:
         return
     whose = {
         "route": event.route.name,
@@ -101,9 +100,9 @@ def of_decision(decision: Decision, now: float) -> Iterator[Message]:
 
 
 def _outcome(decision: Decision) -> Kind:
-    if decision.status < 400:  # noqa: PLR2004 - HTTP
+    if decision.status < REFUSED:
         return "request.completed" if decision.error is None else "request.failed"
-    own = decision.status >= 500 or decision.status == _LEFT  # noqa: PLR2004 - HTTP
+    own = decision.status >= FAILED or decision.status == _LEFT
     return "request.failed" if own else "request.refused"
 
 

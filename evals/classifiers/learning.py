@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import sparse  # type: ignore[import-untyped] # published without types
 from sklearn.linear_model import LogisticRegression
 
-from ai_gateway.guardrails.classifier.features import BITS, CHARACTERS, features, hashed
-from ai_gateway.guardrails.classifier.model import WORD_WEIGHT, Classifier
+from ai_gateway.guardrails.classifier.features import ABSENT, BITS, features, hashed
+from ai_gateway.guardrails.classifier.model import WORD_WEIGHT, Classifier, paired
 from ai_gateway.guardrails.normalise import Normalised
 from ai_gateway.guardrails.vocabulary import Vocabulary
 from evals.classifiers.sources import Row
@@ -84,9 +84,11 @@ def matrix(windows: Sequence[Sequence[str]]) -> sparse.csr_matrix:
     """A row a window: counts of its n-grams over the square root of its words."""
     indices, values, ends = [], [], [0]
     for words in windows:
-        found, sizes, _ = hashed(words)
+        of_characters, of_words, _ = hashed(words)
+        found = np.concatenate((of_characters.ravel(), of_words.ravel()))
         value = np.ones(found.size, np.float32)
-        value[sum(sizes[: len(CHARACTERS)]) :] = WORD_WEIGHT
+        value[of_characters.size :] = WORD_WEIGHT
+        found, value = found[found != ABSENT], value[found != ABSENT]
         indices.append(found)
         values.append(value / np.sqrt(len(words)))
         ends.append(ends[-1] + found.size)
@@ -166,7 +168,7 @@ def fit(data: Windows, rows: Flags) -> Classifier:
     weights, intercept = regress(data, known * stress)
     unit = float(np.quantile(np.abs(weights[weights != 0]), 0.9995)) / 127
     small = np.clip(np.rint(weights / unit), -127, 127).astype(np.int8)
-    return Classifier(small[:, None], unit, -intercept, 1.0, data.recipe.lengths)
+    return Classifier(paired(small), unit, -intercept, 1.0, data.recipe.lengths)
 
 
 def evidence(classifier: Classifier, texts: Sequence[Normalised]) -> Floats:

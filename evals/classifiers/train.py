@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_gateway.guardrails.classifier.features import ABSENT
 from ai_gateway.guardrails.classifier.model import Classifier
 from evals.classifiers import generated, learning, sources
 from evals.classifiers.learning import Recipe
@@ -123,7 +124,7 @@ def about(data: learning.Windows, rate: float) -> dict[str, Any]:
 
 def write(name: str, made: Classifier, facts: dict[str, Any]) -> None:
     """The weights as ``name.npz``, the rest as ``name.json``."""
-    weights: NDArray[np.int8] = made.weights[:, 0]
+    weights: NDArray[np.int8] = made.weights.real[:ABSENT].astype(np.int8)
     np.savez_compressed(TARGET / f"{name}.npz", weights=weights)
     numbers = {"unit": made.unit, "centre": made.centre, "slope": made.slope,
                "windows": made.windows, "threshold": 0.5}  # fmt: skip

@@ -25,15 +25,15 @@ def normalised(text: str) -> Normalised:
 
 def parts(words: list[str]) -> list[np.ndarray]:
     """The buckets of each length of n-grams: of characters, then of words."""
-    buckets, sizes, _ = features.hashed(words)
-    return np.split(buckets, np.cumsum(sizes)[:-1])
+    of_characters, of_words, _ = features.hashed(words)
+    return [*of_characters.T, *of_words.T]
 
 
 def knowing(word: str) -> Classifier:
     """A classifier that counts nothing but one word."""
     weights = np.zeros(1 << features.BITS, np.int8)
     weights[parts([word])[len(features.CHARACTERS)][0]] = 100
-    return Classifier(weights[:, None], 0.1, 5.0, 1.0, (8, 24))
+    return Classifier(model.paired(weights), 0.1, 5.0, 1.0, (8, 24))
 
 
 def test_equal_n_grams_have_equal_buckets() -> None:
@@ -64,9 +64,17 @@ def test_a_text_that_says_nothing_scores_zero() -> None:
 def test_words_longer_than_any_are_cut() -> None:
     """Thousands of them cost what as many long words do, and are looked at."""
     text = normalised(" ".join(["x" * 1_000] * 4_096))
-    _, sizes, starts = features.hashed(text.words)
+    of_characters, _, starts = features.hashed(text.words)
     assert starts.size == 4_096
-    assert sizes[0] < 4_096 * 20
+    assert len(of_characters) < 4_096 * 20
+
+
+def test_where_the_text_ends_there_are_no_n_grams() -> None:
+    """Those that would reach over its end are the bucket of nothing, and count for nothing."""
+    of_characters, of_words, _ = features.hashed(["ab", "c"])
+    assert (of_characters == features.ABSENT).sum(axis=0).tolist() == [2, 3, 4]
+    assert (of_words == features.ABSENT).sum(axis=0).tolist() == [0, 1, 2]
+    assert model.paired(np.ones(1 << features.BITS, np.int8))[features.ABSENT] == 0
 
 
 @given(st.lists(st.integers(-9_000, 9_000), min_size=2, max_size=60), st.data())
@@ -81,7 +89,7 @@ def test_a_classifier_is_loaded_once(name) -> None:
     """All checks share one array, which nobody can change."""
     assert model.load(name) is model.load(name)
     with pytest.raises(ValueError, match="read-only"):
-        model.load(name).weights[0, 0] = 1
+        model.load(name).weights[0] = 1
 
 
 def test_both_classifiers_share_one_pass() -> None:
@@ -92,6 +100,16 @@ def test_both_classifiers_share_one_pass() -> None:
     model.load("harm").score(text)
     assert next(iter(text.memo.values())) is features_of_it
     assert len(text.memo) == 1
+
+
+@given(st.lists(st.text("abc", min_size=1, max_size=4), min_size=1, max_size=12))
+def test_a_pair_counts_what_each_does_alone(words: list[str]) -> None:
+    """One look-up for two classifiers adds up the same as one for each."""
+    draw = np.random.default_rng(7)
+    both = draw.integers(-127, 128, (2, 1 << features.BITS)).astype(np.int8)
+    pair, alone = model.paired(*both), [model.paired(each) for each in both]
+    found = model._sums(pair, features.features(words))
+    assert found == [model._sums(each, features.features(words))[0] for each in alone]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,22 +2,23 @@
 
 There is no list of words. The n-grams are taken of the folded words with one space between them,
 so that case, width, punctuation and layout count for nothing. All hashing is numpy's, on whole
-arrays: polynomial hashes modulo 2^32, of which the upper bits name the bucket.
-
-numpy lets go of the interpreter's lock where it picks elements by index, and in arithmetic on more
-than 500 of them. Where other threads wait for it, that costs more than all else here; so n-grams
-are worked out length by length, and what stands at the words is picked by a mask.
+arrays: polynomial hashes modulo 2^32, of which the upper bits name the bucket. On a text of a few
+hundred characters each call of numpy costs more than what it does, so all lengths of n-grams are
+worked out by one product of a matrix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 BITS = 18
+#: Where a text ends before an n-gram does: the bucket of nothing.
+ABSENT = 1 << BITS
 #: Words that are hashed at a time, so that memory stays small and other threads get their turn.
 BLOCK = 4_096
 #: Characters of an n-gram. They may reach over a space: "of the" holds "f_th".
@@ -32,23 +33,62 @@ Indices = NDArray[np.uint32]
 class Hashed(NamedTuple):
     """The n-grams of a portion of a text.
 
-    ``buckets`` has those of every length of ``CHARACTERS``, one for each byte at which an n-gram
-    starts, and behind them those of every length of ``WORDS``, one for each word. ``sizes`` are how
-    many there are of each length. ``starts`` is the byte at which each word's part starts (the
-    space before it).
+    ``of_characters`` has a row for each byte at which they start and a column for each length of
+    ``CHARACTERS``, ``of_words`` a row for each word and a column for each length of ``WORDS``.
+    ``starts`` is the byte at which each word's part starts (the space before it).
     """
 
-    buckets: Indices
-    sizes: tuple[int, ...]
+    of_characters: Indices
+    of_words: Indices
     starts: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """N-grams of some lengths, the longest last.
+
+    ``factors`` has a row for each place in the longest and a column for each length: its product
+    with what stands at the places is the hash. ``beyond`` has the last places of a text at which
+    n-grams may start, and whether those of each length reach over its end.
+    """
+
+    factors: Indices
+    beyond: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, sizes: Sequence[int], base: int, spread: int) -> _Lengths:
+        longest = sizes[-1]
+        factors = np.zeros((longest, len(sizes)), np.uint32)
+        for column, size in enumerate(sizes):
+            for place in range(size):
+                factors[place, column] = spread * base ** (size - 1 - place) % 2**32
+        left = np.arange(longest - 1, 0, -1)[:, None]
+        return cls(factors, left < np.array(sizes))
+
+    def hash(self, values: NDArray[np.generic], count: int) -> Indices:
+        """The buckets of the first ``count`` places; behind them as many zeros as are needed."""
+        longest = len(self.factors)
+        # sliding_window_view does the same in ten times the time.
+        places = np.ndarray((count, longest), values.dtype, values, 0, values.strides * 2)
+        found: Indices = places @ self.factors
+        found >>= _SHIFT
+        last = found[1 - longest :]
+        np.copyto(last, ABSENT, where=self.beyond[-len(last) :])
+        return found
+
+
 _SHIFT = np.uint32(32 - BITS)
-_BASE = np.uint32(0x01000193)
-_SPREAD = np.uint32(0x9E3779B1)
-_WORD_BASE = np.uint32(0x85EBCA6B)
-_PAIR = np.uint32(0xC2B2AE35)
-_SPACE = 32
+_MIX = np.uint32(15)
+_SPREAD = 0x9E3779B1
+_WORD_BASE = 0x85EBCA6B
+_PAIR = 0xC2B2AE35
+_SPACE = np.uint32(ord(" "))
+
+_OF_CHARACTERS = _Lengths.of(CHARACTERS, 0x01000193, _SPREAD)
+_OF_WORDS = _Lengths.of(WORDS, _PAIR, _SPREAD)
+# A word by itself is mixed otherwise.
+_OF_WORDS.factors[0, 0] = _PAIR
+_NOTHING = "\0" * (CHARACTERS[-1] - 1)
 
 
 def _powers(base: int, count: int) -> Indices:
@@ -57,8 +97,8 @@ def _powers(base: int, count: int) -> Indices:
     return np.multiply.accumulate(factors, dtype=np.uint32)
 
 
-_POWERS = _powers(int(_WORD_BASE), BLOCK * (4 * _LONGEST + 1) + 1)
-_INVERSES = _powers(pow(int(_WORD_BASE), -1, 2**32), _POWERS.size)
+_POWERS = _powers(_WORD_BASE, BLOCK * (4 * _LONGEST + 1) + 1)
+_INVERSES = _powers(pow(_WORD_BASE, -1, 2**32), _POWERS.size)
 
 
 def features(words: Sequence[str]) -> list[Hashed]:
@@ -68,31 +108,22 @@ def features(words: Sequence[str]) -> list[Hashed]:
 
 def hashed(words: Sequence[str]) -> Hashed:
     """The features of one to ``BLOCK`` words."""
-    text = " ".join(words)
-    raw = np.frombuffer(f" {text} ".encode("utf-8", "replace"), np.uint8)
-    if raw.size > _POWERS.size:
+    text = f" {' '.join(words)} {_NOTHING}".encode("utf-8", "replace")
+    count = len(text) - len(_NOTHING)
+    if count > _POWERS.size:
         return hashed([word[:_LONGEST] for word in words])
-    spaces = raw == _SPACE
-    grams = [*_of_characters(raw), *_of_words(raw, spaces)]
-    return Hashed(np.concatenate(grams), tuple(map(len, grams)), spaces[:-1].nonzero()[0])
+    raw = np.frombuffer(text, np.uint8)
+    before = raw[: count - 1] == _SPACE
+    starts = before.nonzero()[0]
+    named = _words(raw[: count - 1], before, starts)
+    return Hashed(_OF_CHARACTERS.hash(raw, count), _OF_WORDS.hash(named, starts.size), starts)
 
 
-def _of_characters(raw: NDArray[np.uint8]) -> Iterator[Indices]:
-    spread = raw * _SPREAD
-    grams = spread[:-1] * _BASE + spread[1:]
-    for size in CHARACTERS:
-        grams = grams[:-1] * _BASE + spread[size - 1 :]
-        yield grams >> _SHIFT
-
-
-def _of_words(raw: NDArray[np.uint8], spaces: NDArray[np.bool_]) -> Iterator[Indices]:
-    sums = (raw[:-1] * _POWERS[: raw.size - 1]).cumsum(dtype=np.uint32)
-    starts, ends = spaces[:-1], spaces[1:]
-    word = (sums[ends] - sums[starts]) * _INVERSES[: sums.size][starts]
-    word ^= word >> np.uint32(15)
-    yield (word * _PAIR) >> _SHIFT
-    spread = word * _SPREAD
-    grams = spread
-    for size in WORDS[1:]:
-        grams = grams[:-1] * _PAIR + spread[size - 1 :]
-        yield grams >> _SHIFT
+def _words(raw: NDArray[np.uint8], before: NDArray[np.bool_], starts: NDArray[np.intp]) -> Indices:
+    """The hash of each word, wherever it stands, and zeros behind the last."""
+    sums = np.add.reduceat(raw * _POWERS[: raw.size], starts, dtype=np.uint32)
+    sums *= _INVERSES[: raw.size][before]
+    sums -= _SPACE
+    found = np.zeros(starts.size + WORDS[-1] - 1, np.uint32)
+    np.bitwise_xor(sums, sums >> _MIX, out=found[: starts.size])
+    return found

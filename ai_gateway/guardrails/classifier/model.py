@@ -15,17 +15,26 @@ from functools import cache
 from itertools import accumulate
 from operator import sub
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_gateway.guardrails.classifier.features import BITS, CHARACTERS, Hashed, features
+from ai_gateway.guardrails.classifier.features import (
+    ABSENT,
+    BITS,
+    CHARACTERS,
+    WORDS,
+    Hashed,
+    features,
+)
 from ai_gateway.guardrails.normalise import Normalised
 
-Whole = TypeVar("Whole", np.int16, np.int32)
+#: The weights of one or two classifiers, one a bucket, and none for that of nothing: one addition
+#: adds up both.
+Weights = NDArray[np.complex64]
 #: Before each word of a text and behind the last: numpy's where there are many.
-Sums = list[int] | NDArray[np.int64]
+Sums = list[float] | NDArray[np.float64]
 
 #: What ships.
 NAMES = ("harm", "injection")
@@ -35,6 +44,7 @@ _HERE = Path(__file__).parent
 _FEW = 200
 #: How much more an n-gram of words counts than one of characters.
 WORD_WEIGHT = 3
+_COUNTED = np.full(len(WORDS), WORD_WEIGHT, np.complex64)
 
 
 class Scored(NamedTuple):
@@ -55,14 +65,14 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
-    """``weights``: int8, a row a bucket, a column a classifier, of which this one is ``column``.
+    """``weights``: from ``paired``, of which this one is the ``column``-th.
 
     ``unit`` is what a weight counts. ``centre`` is the evidence at which the score is 0.5: training
     puts it where the false alarms are as many as were asked for. ``slope`` is how fast the score
     changes there. ``windows`` are the lengths of windows in words, from the shortest.
     """
 
-    weights: NDArray[np.int8]
+    weights: Weights
     unit: float
     centre: float
     slope: float
@@ -92,7 +102,7 @@ class Classifier:
         return best
 
 
-def _greatest(sums: Sums, size: int) -> tuple[int, int]:
+def _greatest(sums: Sums, size: int) -> tuple[float, int]:
     """The greatest sum of so many words one behind another, and the first of them."""
     if isinstance(sums, list):
         inside = list(map(sub, sums[size:], sums))
@@ -100,10 +110,10 @@ def _greatest(sums: Sums, size: int) -> tuple[int, int]:
         return greatest, inside.index(greatest)
     found = sums[size:] - sums[:-size]
     first = int(found.argmax())
-    return int(found[first]), first
+    return float(found[first]), first
 
 
-def _memorised(text: Normalised, weights: NDArray[np.int8]) -> Sequence[Sums]:
+def _memorised(text: Normalised, weights: Weights) -> Sequence[Sums]:
     """The sums of a text: worked out once, whichever classifiers read it."""
     known = text.memo.get("classifier")
     if known is None or known[0] is not weights:
@@ -112,36 +122,31 @@ def _memorised(text: Normalised, weights: NDArray[np.int8]) -> Sequence[Sums]:
     return found
 
 
-def _sums(weights: NDArray[np.int8], parts: Sequence[Hashed]) -> Sequence[Sums]:
-    """For each column the weights of all n-grams that start before each word, and of all."""
+def _sums(weights: Weights, parts: Sequence[Hashed]) -> Sequence[Sums]:
+    """For each classifier the weights of all n-grams that start before each word, and of all."""
     words = np.concatenate([_by_word(weights, part) for part in parts])
-    if len(words) <= _FEW:
-        return [[0, *accumulate(column)] for column in words.T.tolist()]
-    sums = np.zeros((words.shape[1], len(words) + 1), np.int64)
-    words.T.cumsum(axis=1, out=sums[:, 1:])
-    return list(sums)
+    columns = words.real, words.imag
+    if words.size <= _FEW:
+        return [[0.0, *accumulate(column.tolist())] for column in columns]
+    return [np.concatenate(([0.0], column.cumsum(dtype=np.float64))) for column in columns]
 
 
-def _by_word(weights: NDArray[np.int8], part: Hashed) -> NDArray[np.int32]:
-    """The sums of the weights of the n-grams that start at each word: a column a classifier."""
-    buckets, sizes, starts = part
-    found, kinds = weights.take(buckets, axis=0), len(CHARACTERS)
-    border = sum(sizes[:kinds])
-    by_byte = _summed(found[:border], sizes[:kinds], np.int16)
-    by_word = _summed(found[border:], sizes[kinds:], np.int32)
-    by_word *= WORD_WEIGHT
-    by_word += np.add.reduceat(by_byte, starts, axis=0, dtype=np.int32)
-    return by_word
-
-
-def _summed(weights: NDArray[np.int8], sizes: Sequence[int], kind: type[Whole]) -> NDArray[Whole]:
-    """The sum at each place of parts that stand one behind another, none longer than the first."""
-    end = sizes[0]
-    sums = weights[:end].astype(kind)
-    for size in sizes[1:]:
-        sums[:size] += weights[end : end + size]
-        end += size
+def _by_word(weights: Weights, part: Hashed) -> Weights:
+    """The sums of the weights of the n-grams that start at each word."""
+    by_byte, by_word, starts = part
+    found = weights.take(np.concatenate((by_byte, by_word)).ravel())
+    sums: Weights = np.add.reduceat(found[: by_byte.size], starts * len(CHARACTERS))
+    sums += found[by_byte.size :].reshape(by_word.shape) @ _COUNTED
     return sums
+
+
+def paired(*columns: NDArray[np.int8]) -> Weights:
+    """The weights of one or two classifiers, one a bucket each, for one look-up."""
+    weights = np.zeros(ABSENT + 1, np.complex64)
+    for part, column in zip((weights.real, weights.imag), columns, strict=False):
+        part[:ABSENT] = column
+    weights.flags.writeable = False
+    return weights
 
 
 @cache
@@ -153,11 +158,8 @@ def load(name: str) -> Classifier:
 
 
 @cache
-def _shipped() -> NDArray[np.int8]:
-    """The weights of all classifiers, side by side: one look-up finds those of an n-gram."""
-    weights = np.stack([read(name, _HERE) for name in NAMES], axis=1)
-    weights.flags.writeable = False
-    return weights
+def _shipped() -> Weights:
+    return paired(*(read(name, _HERE) for name in NAMES))
 
 
 def read(name: str, folder: Path) -> NDArray[np.int8]:

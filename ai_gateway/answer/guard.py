@@ -231,10 +231,12 @@ def _unread(call: Call, read: Iterable[Text]) -> list[Text]:
 
     It is redacted, but not judged.
     """
+    found = [*said([value for key, value in call.body.items() if key not in _READ])]
+    found += [file.filename for file in call.files]
+    if not found:
+        return []
     known = {text.text for text in read}
-    found = said([value for key, value in call.body.items() if key not in _READ])
-    names = (file.filename for file in call.files)
-    return [Text(text, "input") for text in (*found, *names) if text not in known]
+    return [Text(text, "input") for text in found if text not in known]
 
 
 def _joined(texts: Sequence[Text]) -> str:

@@ -93,8 +93,8 @@ class Compiled:
 
     def note(self, stage: str, findings: Iterable[Finding], text: str, found: Inspection) -> None:
         """Add what the check finds in ``text`` to what was ``found`` before."""
-        check, highest = self.check, found.scores.get(self.check.name, 0.0)
-        noted = 0
+        check, noted = self.check, 0
+        highest = found.scores.get(check.name, 0.0)
         for finding in findings:
             highest = max(highest, finding.score)
             if finding.score < check.threshold:

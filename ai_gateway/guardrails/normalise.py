@@ -55,7 +55,7 @@ class Normalised:
     def words(self) -> list[str]:
         """The words of the text; not to be changed."""
         if self._words is None:
-            self._words = list(chain.from_iterable(_tokens(self.folded)))
+            self._words = _tokens(self.folded)
             self._first = self._last = range(len(self._words))
             self._put_together(self._vocabulary)
         return self._words
@@ -122,10 +122,12 @@ class Normalised:
         return self._offsets
 
 
-def _tokens(folded: str) -> Iterator[list[str]]:
+def _tokens(folded: str) -> list[str]:
     pattern = _pattern(folded)
-    for start, stop in _slices(folded):
-        yield pattern.findall(folded, start, stop)
+    if len(folded) <= SLICE:
+        return pattern.findall(folded)
+    parts = (pattern.findall(folded, start, stop) for start, stop in _slices(folded))
+    return list(chain.from_iterable(parts))
 
 
 def _pattern(folded: str) -> re.Pattern[str]:

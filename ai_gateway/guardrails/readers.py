@@ -7,7 +7,7 @@ request is answered tells nobody what another tenant has sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import count
 from threading import Lock
@@ -90,7 +90,7 @@ class Readers:
         key = self._key(text, whose) if whose is not None and text.stage in self._steady else b""
         known = self._remembered.get(key) if key else None
         if known is None:
-            known = list(_look(checks, text, vocabulary, scene, found))
+            known = _look(checks, text, vocabulary, scene, found)
             if key and len(known) == len(checks):
                 self._remembered.put(key, known)
         else:
@@ -109,9 +109,9 @@ def _look(
     vocabulary: Vocabulary,
     scene: Scene,
     found: Inspection,
-) -> Iterator[tuple[Finding, ...]]:
+) -> list[tuple[Finding, ...]]:
     """What each check finds, noted as well; one that fails has no findings at all."""
-    reading = None
+    reading, every = None, []
     for compiled in checks:
         find = compiled.matcher.find
         try:
@@ -122,4 +122,5 @@ def _look(
             compiled.failed(text.stage, error, found)
         else:
             compiled.note(text.stage, findings, text.text, found)
-            yield findings
+            every.append(findings)
+    return every

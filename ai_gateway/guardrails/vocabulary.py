@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, reduce
-from itertools import pairwise
-from operator import and_
+from operator import add, and_
 
 from ai_gateway.guardrails.linear import compiled
 from ai_gateway.guardrails.unpack import rot13
@@ -100,6 +99,8 @@ class Vocabulary:
 
     def spelled(self, words: list[str]) -> Iterator[Edit]:
         """Words with digits or signs in them, read as letters."""
+        if "".join(words).isalpha():
+            return
         for at in [i for i, word in enumerate(words) if not word.isalpha()]:
             word = words[at]
             if word in self.words or (word.isdigit() and not _stands_alone(words, at)):
@@ -122,7 +123,10 @@ class Vocabulary:
     def apart(self, words: list[str]) -> Iterator[Edit]:
         """Words that were taken apart, the longest that can be put together at each place."""
         parts, free = self._parts, 0
-        for at in [i for i, (a, b) in enumerate(pairwise(words)) if a in parts and a + b in parts]:
+        pairs = list(map(add, words, words[1:]))
+        if parts.isdisjoint(pairs):
+            return
+        for at in [i for i, pair in enumerate(pairs) if pair in parts]:
             if at >= free and (found := self._join(words, at)):
                 yield found
                 free = found[1]

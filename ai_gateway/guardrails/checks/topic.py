@@ -8,7 +8,7 @@ more or less likely. A word alone is never enough, unless a rule says so.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -74,10 +74,11 @@ def build(parameters: Parameters) -> Matcher:
     reach = max(rule.window for rule in parameters.rules)
     reach += max((adjustment.window for adjustment in parameters.adjust), default=0) + _MARGIN
 
-    def find(text: Normalised, _scene: Scene) -> Iterator[Finding]:
+    def find(text: Normalised, _scene: Scene) -> Iterable[Finding]:
         words = text.words
-        if anchors.isdisjoint(words):
-            return
+        return () if anchors.isdisjoint(words) else search(text, words)
+
+    def search(text: Normalised, words: Sequence[str]) -> Iterator[Finding]:
         found: dict[str, _Found] = {}
         for start, stop in _regions([i for i, w in enumerate(words) if w in anchors], reach):
             for rule, score, first, last in _search(parameters, lexicon, words[start:stop]):

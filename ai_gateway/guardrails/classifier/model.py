@@ -92,14 +92,18 @@ class Classifier:
         return self._strongest(_sums(self.weights, parts)[self.column])
 
     def _strongest(self, sums: Sums) -> Window:
-        best, words = Window(-math.inf, 0, 0), len(sums) - 1
-        for window in self.windows:
-            size = min(window, words)
-            greatest, first = _greatest(sums, size)
-            best = max(best, Window(greatest * self.unit / size**0.5, first, size))
-            if size < window:
-                break
-        return best
+        words = len(sums) - 1
+        sizes = [size for size in self.windows if size < words]
+        if len(sizes) < len(self.windows):
+            sizes.append(words)  # all of a text that is shorter than a window
+        found = [(*_greatest(sums, size), size) for size in sizes]
+        most, first, size = max(found, key=_evidence)
+        return Window(most * self.unit / size**0.5, first, size)
+
+
+def _evidence(found: tuple[float, int, int]) -> float:
+    most, _, size = found
+    return most / size**0.5
 
 
 def _greatest(sums: Sums, size: int) -> tuple[float, int]:

@@ -65,7 +65,7 @@ class _Lengths:
         left = np.arange(longest - 1, 0, -1)[:, None]
         return cls(factors, left < np.array(sizes))
 
-    def hash(self, values: NDArray[np.generic], count: int) -> Indices:
+    def hash(self, values: Indices, count: int) -> Indices:
         """The buckets of the first ``count`` places; behind them as many zeros as are needed."""
         longest = len(self.factors)
         # sliding_window_view does the same in ten times the time.
@@ -112,14 +112,15 @@ def hashed(words: Sequence[str]) -> Hashed:
     count = len(text) - len(_NOTHING)
     if count > _POWERS.size:
         return hashed([word[:_LONGEST] for word in words])
-    raw = np.frombuffer(text, np.uint8)
+    # Of one type from here on: to change it within an operation costs more than the operation.
+    raw = np.frombuffer(text, np.uint8).astype(np.uint32)
     before = raw[: count - 1] == _SPACE
     starts = before.nonzero()[0]
     named = _words(raw[: count - 1], before, starts)
     return Hashed(_OF_CHARACTERS.hash(raw, count), _OF_WORDS.hash(named, starts.size), starts)
 
 
-def _words(raw: NDArray[np.uint8], before: NDArray[np.bool_], starts: NDArray[np.intp]) -> Indices:
+def _words(raw: Indices, before: NDArray[np.bool_], starts: NDArray[np.intp]) -> Indices:
     """The hash of each word, wherever it stands, and zeros behind the last."""
     sums = np.add.reduceat(raw * _POWERS[: raw.size], starts, dtype=np.uint32)
     sums *= _INVERSES[: raw.size][before]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ai_gateway.errors import UpstreamError
@@ -24,6 +24,8 @@ _UNSAID = frozenset(
 _REFERENCES = _UNSAID | {"tool_call_id"}
 #: Templates print a role as it stands, and vLLM takes any.
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+#: The keys of a message that says one thing.
+_PLAIN = {"role", "content"}
 #: Whose words are of another stage than ``input``.
 STAGES: Final = {"system": "system", "developer": "system", "tool": "tool", "function": "tool"}
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
@@ -47,7 +49,7 @@ def texts(body: Body) -> list[Text]:
     said = []
     for message in body["messages"]:
         stage = _stage(message)
-        said += [Text(text, stage) for text in _whole(list(_asked(message)))]
+        said += [Text(text, stage) for text in _said(message)]
     if "prediction" in body:  # the answer as the caller expects it, which a model repeats
         said += [Text(text, "input") for text in parts(below(body, "prediction", "content"))]
     return said
@@ -56,6 +58,16 @@ def texts(body: Body) -> list[Text]:
 def _stage(message: object) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     return STAGES.get(role, "input") if isinstance(role, str) else "input"
+
+
+def _said(message: object) -> Sequence[str]:
+    """What a message of a request says, in pieces and as one."""
+    if isinstance(message, dict) and message.keys() == _PLAIN:
+        content = message["content"]
+        # Nearly all are such.
+        if isinstance(content, str) and message["role"] in _ROLES and "\\" not in content:
+            return (content,)
+    return _whole(list(_asked(message)))
 
 
 def _asked(message: object) -> Iterator[str]:

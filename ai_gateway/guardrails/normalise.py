@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 from ai_gateway.guardrails.fold import SLICE, fold, origins
@@ -17,6 +16,8 @@ from ai_gateway.guardrails.vocabulary import Edit, Vocabulary
 
 _ASCII_TOKEN = re.compile(r"[a-z0-9@$!|]+")
 _TOKEN = re.compile(r"[\w@$!|]+")
+#: A space for each byte that is of no token.
+_ASCII_GAPS = bytes(byte if _ASCII_TOKEN.match(chr(byte)) else 32 for byte in range(256))
 _GAP = re.compile(r"[^\w@$!|]")
 
 
@@ -123,11 +124,15 @@ class Normalised:
 
 
 def _tokens(folded: str) -> list[str]:
-    pattern = _pattern(folded)
+    split = _ascii_tokens if folded.isascii() else _TOKEN.findall
     if len(folded) <= SLICE:
-        return pattern.findall(folded)
-    parts = (pattern.findall(folded, start, stop) for start, stop in _slices(folded))
-    return list(chain.from_iterable(parts))
+        return split(folded)
+    return [token for start, stop in _slices(folded) for token in split(folded[start:stop])]
+
+
+def _ascii_tokens(folded: str) -> list[str]:
+    """What ``_ASCII_TOKEN`` finds, in half the time."""
+    return folded.encode().translate(_ASCII_GAPS).decode().split()
 
 
 def _pattern(folded: str) -> re.Pattern[str]:

@@ -82,18 +82,23 @@ class View:
 
 def views(text: str, known: frozenset[str] = frozenset()) -> Iterator[View]:
     """The views of ``text``; ``known`` are the words that betray rot13, from ``unpack.rot13``."""
-    yield from _stretches(text, turned(text, known), None)
-    yield from _deeper(text, None, known, DEPTH)
+    if hidden := turned(text, known):
+        yield from _stretches(text, hidden, None)
+    if runs := unpack(text):
+        yield from _deeper(text, runs, None, known, DEPTH)
 
 
-def _deeper(text: str, within: View | None, known: frozenset[str], depth: int) -> Iterator[View]:
-    for view in _stretches(text, unpack(text), within):
+def _deeper(
+    text: str, runs: Sequence[Unpacked], within: View | None, known: frozenset[str], depth: int
+) -> Iterator[View]:
+    """The views of the encoded ``runs`` of ``text``, and the views of these."""
+    for view in _stretches(text, runs, within):
         yield view
         # What stands plain around the runs was looked at as a part of the text.
-        runs = [run for run in turned(view.text, known) if view.place(run.start, run.end)]
-        yield from _stretches(view.text, runs, view)
+        hidden = [run for run in turned(view.text, known) if view.place(run.start, run.end)]
+        yield from _stretches(view.text, hidden, view)
         if depth > 1:
-            yield from _deeper(view.text, view, known, depth - 1)
+            yield from _deeper(view.text, unpack(view.text), view, known, depth - 1)
 
 
 def _stretches(text: str, runs: Sequence[Unpacked], within: View | None) -> Iterator[View]:

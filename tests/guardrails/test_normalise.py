@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_gateway.guardrails import normalise
 from ai_gateway.guardrails.normalise import Normalised, words_of
 from ai_gateway.guardrails.vocabulary import Vocabulary
 
@@ -99,6 +100,13 @@ def test_any_text_has_words_and_spans(text: str) -> None:
     spans = [normalised.span(i, i) for i in range(len(normalised.words))]
     assert all(0 <= start < end <= len(text) for start, end in spans)
     assert spans == sorted(spans)
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=80))
+def test_tokens_of_ascii_are_those_of_any_text(text: str) -> None:
+    """Words end at the same characters, whichever way they are split."""
+    folded = text.lower()
+    assert normalise._tokens(folded) == normalise._TOKEN.findall(folded.replace("_", " "))
 
 
 def test_a_star_stands_for_one_word_alone() -> None:

@@ -48,12 +48,12 @@ class _Lengths:
     """N-grams of some lengths, the longest last.
 
     ``factors`` has a row for each place in the longest and a column for each length: its product
-    with what stands at the places is the hash. ``beyond`` has the last places of a text at which
-    n-grams may start, and whether those of each length reach over its end.
+    with what stands at the places is the hash. ``least`` has a row for each of the last places of a
+    text, with ``ABSENT`` for n-grams that would reach over its end, and zeros.
     """
 
     factors: Indices
-    beyond: NDArray[np.bool_]
+    least: Indices
 
     @classmethod
     def of(cls, sizes: Sequence[int], base: int, spread: int) -> _Lengths:
@@ -63,7 +63,7 @@ class _Lengths:
             for place in range(size):
                 factors[place, column] = spread * base ** (size - 1 - place) % 2**32
         left = np.arange(longest - 1, 0, -1)[:, None]
-        return cls(factors, left < np.array(sizes))
+        return cls(factors, (left < np.array(sizes)) * np.uint32(ABSENT))
 
     def hash(self, values: Indices, count: int) -> Indices:
         """The buckets of the first ``count`` places; behind them as many zeros as are needed."""
@@ -73,7 +73,7 @@ class _Lengths:
         found: Indices = places @ self.factors
         found >>= _SHIFT
         last = found[1 - longest :]
-        np.copyto(last, ABSENT, where=self.beyond[-len(last) :])
+        np.maximum(last, self.least[-len(last) :], out=last)
         return found
 
 

@@ -98,12 +98,12 @@ class Classifier:
             sizes.append(words)  # all of a text that is shorter than a window
         found = [(*_greatest(sums, size), size) for size in sizes]
         most, first, size = max(found, key=_evidence)
-        return Window(most * self.unit / size**0.5, first, size)
+        return Window(most * self.unit / math.sqrt(size), first, size)
 
 
 def _evidence(found: tuple[float, int, int]) -> float:
     most, _, size = found
-    return most / size**0.5
+    return most / math.sqrt(size)
 
 
 def _greatest(sums: Sums, size: int) -> tuple[float, int]:

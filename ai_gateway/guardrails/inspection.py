@@ -94,6 +94,9 @@ class Compiled:
     def note(self, stage: str, findings: Iterable[Finding], text: str, found: Inspection) -> None:
         """Add what the check finds in ``text`` to what was ``found`` before."""
         check, noted = self.check, 0
+        if not findings:
+            found.scores.setdefault(check.name, 0.0)
+            return
         highest = found.scores.get(check.name, 0.0)
         for finding in findings:
             highest = max(highest, finding.score)

@@ -213,7 +213,7 @@ def test_second_signal_kills_workers() -> None:
 
 def test_stuck_worker_is_killed() -> None:
     """A worker that does not end after its grace is killed."""
-    with program("--workers", "2", grace_seconds=-9.8) as server:  # less the time to flush
+    with program("--workers", "2", grace_seconds=-8.0) as server:  # less the time to flush
         pid = int(server.get())
         os.kill(pid, signal.SIGSTOP)
         server.process.terminate()

@@ -12,6 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from ai_gateway.errors import BadRequest, BodyTimeout, GatewayError, LengthMismatch, TooLarge
 from ai_gateway.hosting import environ
 from ai_gateway.hosting.arrival import Arrival
@@ -20,7 +22,8 @@ from ai_gateway.hosting.options import ServerOptions
 from ai_gateway.hosting.outbox import Outbox
 from ai_gateway.hosting.pool import ThreadPool
 from ai_gateway.hosting.refusals import Overloaded, Refusal
-from ai_gateway.hosting.safety import Headers, Safety
+from ai_gateway.hosting.reply import Reply
+from ai_gateway.hosting.safety import Safety
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -59,19 +62,20 @@ class Bridge:
         #: Refusals are counted and recorded by a thread of their own: a disk may be slow.
         self._clerk = ThreadPool("refusals", 1, 10_000)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         """Serve one HTTP request."""
         arrival: Arrival = scope["gateway.arrival"]
+        reply = Reply(scope["gateway.cycle"])
         try:
-            body = await self._body(scope, arrival, receive)
+            body = await self._body(scope, receive)
             outbox = self._hand_over(scope, arrival, body)
         except GatewayError as error:
-            await self._refuse(error, scope, receive, send)
+            await self._refuse(error, scope, receive, reply)
         except _Left:
             if not arrival.refused:
                 self.note(self.refusal(LengthMismatch("The body ended early."), scope))
         else:
-            await self._forward(outbox, send)
+            await _forward(outbox, reply)
 
     def refusal(self, error: GatewayError, scope: Scope) -> Refusal:
         """The refusal of what ``scope``, which may be empty, says was asked."""
@@ -82,7 +86,7 @@ class Bridge:
         if not self._clerk.submit(lambda: _call(self._on_refused, refusal)):
             logger.warning("A refusal (%s) was not recorded: too many.", refusal.error.code)
 
-    async def _body(self, scope: Scope, arrival: Arrival, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body; raises BadRequest, TooLarge, BodyTimeout or _Left."""
         length, chunked = _framing(scope)
         most = self._options.max_body(scope["path"])
@@ -90,8 +94,8 @@ class Bridge:
             raise _too_large(most)
         if not length and not chunked:
             return b""
-        if arrival.complete:
-            return await self._rest(receive, most)
+        if scope["gateway.arrival"].complete:
+            return _taken(scope["gateway.cycle"], most)
         seconds = self._options.body_seconds
         try:
             return await asyncio.wait_for(self._rest(receive, most), seconds)
@@ -114,43 +118,47 @@ class Bridge:
     def _hand_over(self, scope: Scope, arrival: Arrival, body: bytes) -> Outbox:
         """Give the request to a thread; raises Overloaded."""
         outbox = Outbox(asyncio.get_running_loop(), arrival)
-        exchange = Exchange(
-            self._app, environ.build(scope, body, received=time.monotonic()), outbox
-        )
+        told = environ.build(scope, body, received=time.monotonic())
+        exchange = Exchange(self._app, told, outbox, self.safety)
         pool = self._light if scope["path"] in self._options.light_paths else self._pool
         if not pool.submit(exchange.run):
             raise Overloaded
         return outbox
 
     async def _refuse(
-        self, error: GatewayError, scope: Scope, receive: Receive, send: Send
+        self, error: GatewayError, scope: Scope, receive: Receive, reply: Reply
     ) -> None:
         refusal = self.refusal(error, scope)
         self.note(refusal)
         body = refusal.body()
-        await send(self._start(error.status, refusal.headers(body)))
-        await send(_body(body, more=True))
+        await reply.send(body, refusal.head(body, self.safety), last=False)
         if not scope["gateway.arrival"].complete:
             await _discard(receive)
-        await send(_body(b"", more=False))
+        await reply.send(b"", last=True)
 
-    async def _forward(self, outbox: Outbox, send: Send) -> None:
-        """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
-        started = last = False
-        while not last:
-            chunk, last = await outbox.take()
-            if outbox.head and not started:
-                started = True
-                await send(self._start(outbox.head.status, outbox.head.headers))
-                outbox.watch()
-            if last and outbox.broken:
-                return
-            await send(_body(chunk, more=not last))
-            outbox.taken(len(chunk))
 
-    def _start(self, status: int, headers: Headers) -> dict[str, Any]:
-        headers = self.safety.added(headers)
-        return {"type": "http.response.start", "status": status, "headers": headers}
+async def _forward(outbox: Outbox, reply: Reply) -> None:
+    """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
+    head, last = None, False
+    while not last:
+        chunk, last = await outbox.take()
+        begins = head is None and outbox.head is not None
+        head = outbox.head
+        whole = last and not outbox.broken
+        await reply.send(chunk, head if begins else None, last=whole)
+        if begins:
+            outbox.watch()
+        outbox.taken(len(chunk))
+
+
+def _taken(cycle: RequestResponseCycle, most: int) -> bytes:
+    """A body that is here as a whole."""
+    body = bytes(cycle.body)
+    cycle.body.clear()
+    cycle.flow.resume_reading()  # else nobody would notice that the caller leaves
+    if len(body) > most:
+        raise _too_large(most)
+    return body
 
 
 async def _discard(receive: Receive) -> None:
@@ -186,10 +194,6 @@ def _framing(scope: Scope) -> tuple[int, bool]:
 
 def _too_large(most: int) -> TooLarge:
     return TooLarge(f"The body has more than the {most} bytes that are read.")
-
-
-def _body(body: bytes, *, more: bool) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 def _call(on_refused: Callable[[Refusal], object], refusal: Refusal) -> None:

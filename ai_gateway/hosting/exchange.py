@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ai_gateway.errors import internal_error
-from ai_gateway.hosting.outbox import CallerGone, Head, Outbox
+from ai_gateway.hosting.head import Head
+from ai_gateway.hosting.outbox import CallerGone, Outbox
 from ai_gateway.hosting.refusals import Refusal
+from ai_gateway.hosting.safety import Safety
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _BODILESS = {204, 304}
 #: Bytes of a reply without a length that are kept for an HTTP/1.0 caller.
 _GATHERED = 64_000_000
@@ -28,10 +28,13 @@ _GATHERED = 64_000_000
 class Exchange:
     """One request in, one reply into the outbox."""
 
-    __slots__ = ("_app", "_environ", "_head", "_outbox")
+    __slots__ = ("_app", "_environ", "_head", "_outbox", "_safety")
 
-    def __init__(self, app: WSGIApplication, environ: dict[str, Any], outbox: Outbox) -> None:
+    def __init__(
+        self, app: WSGIApplication, environ: dict[str, Any], outbox: Outbox, safety: Safety
+    ) -> None:
         self._app = app
+        self._safety = safety
         self._environ = environ
         self._outbox = outbox
         self._head: Head | None = None
@@ -55,10 +58,11 @@ class Exchange:
         if self._environ["gateway.disconnected"].is_set():
             raise CallerGone  # it left while it waited for a thread
         chunks = self._app(self._environ, self._start_response)
-        with contextlib.ExitStack() as stack:
-            if hasattr(chunks, "close"):
-                stack.callback(chunks.close)
+        try:
             self._send_all(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
 
     def _send_all(self, chunks: Iterable[bytes]) -> None:
         if self._environ["SERVER_PROTOCOL"] == "HTTP/1.0":
@@ -75,8 +79,8 @@ class Exchange:
             whole += chunk
             if len(whole) > _GATHERED:
                 raise RuntimeError("the reply is too long for an HTTP/1.0 caller")
-        if self._head and not any(name == b"content-length" for name, _ in self._head.headers):
-            self._head.headers.append((b"content-length", b"%d" % len(whole)))
+        if self._head:
+            self._head = self._head.sized(len(whole))
         return [bytes(whole)]
 
     def _start_response(
@@ -86,22 +90,17 @@ class Exchange:
             raise exc_info[1]
         if self._head and not exc_info:
             raise RuntimeError("start_response was called twice")
-        if _CONTROL.search("".join(value for _, value in headers)):
-            raise ValueError("a header's value holds a control character")
         # A reply to HTTP/1.0 says its length: nothing can be put between its chunks.
         framed = self._environ["SERVER_PROTOCOL"] != "HTTP/1.0"
-        self._head = Head(
-            int(status[:3]),
-            [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            self._environ.get("gateway.heartbeat") if framed else None,
-        )
+        heartbeat = self._environ.get("gateway.heartbeat") if framed else None
+        self._head = Head.of(int(status[:3]), headers, self._safety, heartbeat)
         return self._write
 
     def _write(self, chunk: bytes) -> None:
         head = self._put_head()
         if self._environ["REQUEST_METHOD"] != "HEAD" and head.status not in _BODILESS:
             # A reply that is whole with this chunk wakes the event loop once, at its end.
-            self._outbox.put(chunk, wake=not head.declares(len(chunk)))
+            self._outbox.put(chunk, wake=head.length != len(chunk))
 
     def _put_head(self) -> Head:
         if self._head is None:
@@ -112,6 +111,6 @@ class Exchange:
     def _apologise(self, request_id: str) -> None:
         refusal = Refusal(internal_error(request_id), request_id=request_id)
         body = refusal.body()
-        self._outbox.head = Head(refusal.error.status, refusal.headers(body))
+        self._outbox.head = refusal.head(body, self._safety)
         with contextlib.suppress(CallerGone):
             self._outbox.put(body, wake=False)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections import deque
-from dataclasses import dataclass
 
 from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.hosting.head import Head
 
 #: Bytes that a thread may be ahead of its caller; then it waits.
 HIGH_WATER = 262_144
@@ -16,20 +15,6 @@ HIGH_WATER = 262_144
 
 class CallerGone(Exception):
     """The caller has left: nobody takes the chunks any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Status and headers, as ASGI wants them."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    #: Once the reply has begun, at most so many seconds pass in silence: then these bytes are sent.
-    heartbeat: tuple[float, bytes] | None = None
-
-    def declares(self, length: int) -> bool:
-        """Whether a body of ``length`` bytes is all that the headers announce."""
-        return (b"content-length", b"%d" % length) in self.headers
 
 
 class Outbox:
@@ -105,8 +90,10 @@ class Outbox:
     def _wake(self) -> None:
         if not self._woken:
             self._woken = True
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the server has stopped
+            try:
                 self._loop.call_soon_threadsafe(self._set_ready)
+            except RuntimeError:  # the loop is closed: the server has stopped
+                return
 
     # The event loop's side
 

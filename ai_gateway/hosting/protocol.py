@@ -142,6 +142,7 @@ class Protocol(HttpToolsProtocol):
         self._disarm()
         self._arrival = self.scope["gateway.arrival"] = Arrival()  # type: ignore[typeddict-unknown-key] # ours
         super().on_headers_complete()
+        self.scope["gateway.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key] # ours, too
         self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.hosting.safety import Headers, Safety
+from ai_gateway.hosting.head import Head, status_line
+from ai_gateway.hosting.safety import Safety
 from ai_gateway.problems import SHAPES, ids
 
 
@@ -58,20 +58,19 @@ class Refusal:
         """The error in its caller's shape."""
         return orjson.dumps(SHAPES[self.shape](self.error))
 
-    def headers(self, body: bytes) -> Headers:
-        """The response's headers; the rest of the request is not read, so the connection ends."""
-        return [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            *((name.encode(), value.encode()) for name, value in ids(self.request_id, self.shape)),
-            (b"connection", b"close"),
-            *((name.encode(), value.encode()) for name, value in self.error.headers.items()),
+    def head(self, body: bytes, safety: Safety) -> Head:
+        """The response's head; the rest of the request is not read, so the connection ends."""
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            *ids(self.request_id, self.shape),
+            ("connection", "close"),
+            *self.error.headers.items(),
         ]
+        return Head.of(self.error.status, headers, safety)
 
     def wire(self, safety: Safety) -> bytes:
         """The whole response, for a request that could not be parsed."""
         body = self.body()
-        status = self.error.status
-        lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
-        lines += [name + b": " + value for name, value in safety.added(self.headers(body))]
-        return b"\r\n".join([*lines, b"", body])
+        head = self.head(body, safety)
+        return b"".join([status_line(head.status), head.lines, b"\r\n", body])

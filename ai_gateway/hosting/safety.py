@@ -6,33 +6,32 @@ programs, so a browser is told to run nothing of them, to frame, guess and keep 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-Headers = list[tuple[bytes, bytes]]
-
 _ALWAYS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
-    (b"cache-control", b"no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    ("cache-control", "no-store"),
 )
 #: Of the host that a browser named, on every port; it counts over TLS alone (RFC 6797).
-_OVER_TLS: Final = (b"strict-transport-security", b"max-age=31536000")
+_OVER_TLS: Final = ("strict-transport-security", "max-age=31536000")
 
 
 class Safety:
     """The headers of one server's replies."""
 
-    __slots__ = ("_names", "headers")
+    __slots__ = ("_all", "_lines")
 
     def __init__(self, *, tls: bool) -> None:
-        self.headers = [*_ALWAYS, _OVER_TLS] if tls else [*_ALWAYS]
-        self._names = frozenset(name for name, _ in self.headers)
+        headers = (*_ALWAYS, _OVER_TLS) if tls else _ALWAYS
+        self._lines = {name: f"{name}: {value}\r\n".encode() for name, value in headers}
+        self._all = b"".join(self._lines.values())
 
-    def added(self, headers: Headers) -> Headers:
-        """``headers``, whose names are lower case, and those that they lack."""
-        own = self._names.intersection([name for name, _ in headers])
-        if not own:
-            return headers + self.headers
-        return headers + [header for header in self.headers if header[0] not in own]
+    def missing(self, names: Mapping[str, object]) -> bytes:
+        """The lines of a reply's headers that are not among ``names``, which are lower case."""
+        if self._lines.keys().isdisjoint(names):
+            return self._all
+        return b"".join(line for name, line in self._lines.items() if name not in names)

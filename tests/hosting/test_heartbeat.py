@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ai_gateway.hosting.arrival import Arrival
-from ai_gateway.hosting.outbox import Head, Outbox
+from ai_gateway.hosting.head import Head
+from ai_gateway.hosting.outbox import Outbox
 from tests.hosting.conftest import Running, head, read, running
 
 BEAT = b": ping\n\n"
@@ -107,7 +108,7 @@ def test_a_heartbeat_that_comes_with_a_chunk_gives_way() -> None:
 
     async def take() -> tuple[bytes, bool]:
         outbox = Outbox(asyncio.get_running_loop(), Arrival())
-        outbox.head = Head(200, [], (0.02, BEAT))
+        outbox.head = Head(200, b"", heartbeat=(0.02, BEAT))
         outbox.watch()
         await asyncio.sleep(0.05)
         outbox.put(EVENT)

@@ -33,8 +33,9 @@ def test_every_key_of_cors_stands_on_it() -> None:
 
 def test_every_security_header_stands_on_it() -> None:
     """With its value."""
-    for name, value in Safety(tls=True).headers:
-        assert f"| `{name.decode()}` | `{value.decode()}`" in PAGE
+    for line in Safety(tls=True).missing({}).decode().splitlines():
+        name, value = line.split(": ")
+        assert f"| `{name}` | `{value}`" in PAGE
 
 
 def test_its_times_are_those_of_the_code() -> None:

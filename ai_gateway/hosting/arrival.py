@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 #: Guards the rare meeting of a caller who leaves and a callback that is being added.
 _LOCK = threading.Lock()
@@ -44,3 +48,9 @@ class Arrival:
             callbacks, self._callbacks = self._callbacks, None
         for callback in callbacks or ():
             callback()
+
+
+def arrival_of(cycle: RequestResponseCycle) -> Arrival:
+    """The arrival of uvicorn's request."""
+    arrival: Arrival = cast("dict[str, Any]", cycle.scope)["gateway.arrival"]
+    return arrival

@@ -1,4 +1,4 @@
-"""The ASGI side: the whole body first, under its deadline; then a thread; then its chunks.
+"""The event loop's side: the whole body first, under its deadline; then a thread; then its chunks.
 
 No thread is taken before a request is complete, so that slow callers hold nothing but a socket.
 """
@@ -9,17 +9,17 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ai_gateway.errors import BadRequest, BodyTimeout, GatewayError, LengthMismatch, TooLarge
 from ai_gateway.hosting import environ
-from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.hosting.arrival import arrival_of
 from ai_gateway.hosting.exchange import Exchange
+from ai_gateway.hosting.forwarding import Forwarding
 from ai_gateway.hosting.options import ServerOptions
-from ai_gateway.hosting.outbox import Outbox
 from ai_gateway.hosting.pool import ThreadPool
 from ai_gateway.hosting.refusals import Overloaded, Refusal
 from ai_gateway.hosting.reply import Reply
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = Mapping[str, Any]
 
 #: Seconds in which a refused caller may go on sending, so that a reset does not eat its answer.
 LINGER_SECONDS = 1.0
@@ -45,7 +43,7 @@ class _Left(Exception):
 
 
 class Bridge:
-    """An ASGI application that calls a WSGI one in threads."""
+    """Calls a WSGI application in threads, for each request once all of it is here."""
 
     def __init__(
         self,
@@ -62,20 +60,16 @@ class Bridge:
         #: Refusals are counted and recorded by a thread of their own: a disk may be slow.
         self._clerk = ThreadPool("refusals", 1, 10_000)
 
-    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
-        """Serve one HTTP request."""
-        arrival: Arrival = scope["gateway.arrival"]
-        reply = Reply(scope["gateway.cycle"])
+    def serve(self, cycle: RequestResponseCycle) -> Coroutine[None, None, None] | None:
+        """Give a request to a thread; what remains to be done where it cannot be given yet."""
         try:
-            body = await self._body(scope, receive)
-            outbox = self._hand_over(scope, arrival, body)
+            most = self._most(cycle.scope)
+            if most and not arrival_of(cycle).complete:
+                return self._late(cycle, most)
+            self._hand_over(cycle, _taken(cycle, most))
         except GatewayError as error:
-            await self._refuse(error, scope, receive, reply)
-        except _Left:
-            if not arrival.refused:
-                self.note(self.refusal(LengthMismatch("The body ended early."), scope))
-        else:
-            await _forward(outbox, reply)
+            return self._refuse(error, cycle)
+        return None
 
     def refusal(self, error: GatewayError, scope: Scope) -> Refusal:
         """The refusal of what ``scope``, which may be empty, says was asked."""
@@ -86,69 +80,63 @@ class Bridge:
         if not self._clerk.submit(lambda: _call(self._on_refused, refusal)):
             logger.warning("A refusal (%s) was not recorded: too many.", refusal.error.code)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body; raises BadRequest, TooLarge, BodyTimeout or _Left."""
+    def _most(self, scope: Scope) -> int:
+        """The bytes that a body may have; 0 where there is none. Raises BadRequest, TooLarge."""
         length, chunked = _framing(scope)
         most = self._options.max_body(scope["path"])
         if length > most:
             raise _too_large(most)
-        if not length and not chunked:
-            return b""
-        if scope["gateway.arrival"].complete:
-            return _taken(scope["gateway.cycle"], most)
+        return most if length or chunked else 0
+
+    async def _late(self, cycle: RequestResponseCycle, most: int) -> None:
+        """Wait for the rest of a request."""
+        try:
+            self._hand_over(cycle, await self._rest(cycle, most))
+        except GatewayError as error:
+            await self._refuse(error, cycle)
+        except _Left:
+            if not arrival_of(cycle).refused:
+                self.note(self.refusal(LengthMismatch("The body ended early."), cycle.scope))
+
+    async def _rest(self, cycle: RequestResponseCycle, most: int) -> bytes:
+        """The whole body; raises TooLarge, BodyTimeout or _Left."""
         seconds = self._options.body_seconds
         try:
-            return await asyncio.wait_for(self._rest(receive, most), seconds)
+            return await asyncio.wait_for(_received(cycle, most), seconds)
         except asyncio.TimeoutError:
             raise BodyTimeout(f"The body did not arrive within {seconds:g} seconds.") from None
 
-    async def _rest(self, receive: Receive, most: int) -> bytes:
-        chunks, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise _Left
-            chunks.append(message["body"])
-            size += len(message["body"])
-            more = message["more_body"]
-            if size > most:
-                raise _too_large(most)
-        return b"".join(chunks)
-
-    def _hand_over(self, scope: Scope, arrival: Arrival, body: bytes) -> Outbox:
+    def _hand_over(self, cycle: RequestResponseCycle, body: bytes) -> None:
         """Give the request to a thread; raises Overloaded."""
-        outbox = Outbox(asyncio.get_running_loop(), arrival)
-        told = environ.build(scope, body, received=time.monotonic())
+        outbox = Forwarding(asyncio.get_running_loop(), cycle).outbox
+        told = environ.build(cycle.scope, body, received=time.monotonic())
         exchange = Exchange(self._app, told, outbox, self.safety)
-        pool = self._light if scope["path"] in self._options.light_paths else self._pool
+        pool = self._light if cycle.scope["path"] in self._options.light_paths else self._pool
         if not pool.submit(exchange.run):
             raise Overloaded
-        return outbox
 
-    async def _refuse(
-        self, error: GatewayError, scope: Scope, receive: Receive, reply: Reply
-    ) -> None:
-        refusal = self.refusal(error, scope)
+    async def _refuse(self, error: GatewayError, cycle: RequestResponseCycle) -> None:
+        refusal = self.refusal(error, cycle.scope)
         self.note(refusal)
-        body = refusal.body()
-        await reply.send(body, refusal.head(body, self.safety), last=False)
-        if not scope["gateway.arrival"].complete:
-            await _discard(receive)
-        await reply.send(b"", last=True)
+        reply, body = Reply(cycle), refusal.body()
+        reply.send(body, refusal.head(body, self.safety), last=False)
+        if not arrival_of(cycle).complete:
+            await _discard(cycle)
+        reply.send(b"", last=True)
 
 
-async def _forward(outbox: Outbox, reply: Reply) -> None:
-    """Send chunks as they come; an unfinished reply ends the connection, never looks whole."""
-    head, last = None, False
-    while not last:
-        chunk, last = await outbox.take()
-        begins = head is None and outbox.head is not None
-        head = outbox.head
-        whole = last and not outbox.broken
-        await reply.send(chunk, head if begins else None, last=whole)
-        if begins:
-            outbox.watch()
-        outbox.taken(len(chunk))
+async def _received(cycle: RequestResponseCycle, most: int) -> bytes:
+    chunks, size, more = [], 0, True
+    while more:
+        message = await cycle.receive()
+        if message["type"] != "http.request":
+            raise _Left
+        chunks.append(message["body"])
+        size += len(message["body"])
+        more = message["more_body"]
+        if size > most:
+            raise _too_large(most)
+    return b"".join(chunks)
 
 
 def _taken(cycle: RequestResponseCycle, most: int) -> bytes:
@@ -161,9 +149,9 @@ def _taken(cycle: RequestResponseCycle, most: int) -> bytes:
     return body
 
 
-async def _discard(receive: Receive) -> None:
+async def _discard(cycle: RequestResponseCycle) -> None:
     async def until_end() -> None:
-        while (await receive()).get("more_body"):
+        while (await cycle.receive()).get("more_body"):
             pass
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -20,7 +21,7 @@ _CONSTANTS: dict[str, Any] = {
 _FRAMING = {"HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_TRAILER", "HTTP_EXPECT"}
 
 
-def build(scope: dict[str, Any], body: bytes, received: float) -> dict[str, Any]:
+def build(scope: Mapping[str, Any], body: bytes, received: float) -> dict[str, Any]:
     """The environ of one request; ``received`` is the monotonic time of its last byte."""
     client, server = scope["client"] or ("", 0), scope["server"] or ("", 0)
     environ = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from ai_gateway.hosting.arrival import Arrival
 from ai_gateway.hosting.head import Head
@@ -18,7 +19,7 @@ class CallerGone(Exception):
 
 
 class Outbox:
-    """One thread puts, one coroutine takes.
+    """One thread puts, the event loop takes; there ``ready`` is called when something has come.
 
     Each side alone writes its own counter, and the side that reads first clears ``_woken``, so no
     lock is needed: at worst a wake-up finds nothing.
@@ -40,10 +41,12 @@ class Outbox:
         "head",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, arrival: Arrival) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, arrival: Arrival, ready: Callable[[], object]
+    ) -> None:
         self._loop = loop
         self._arrival = arrival
-        self._ready: asyncio.Future[None] = loop.create_future()
+        self._ready = ready
         self._room: threading.Event | None = None
         self._chunks: deque[bytes] = deque()
         self._put = self._taken = 0
@@ -91,20 +94,14 @@ class Outbox:
         if not self._woken:
             self._woken = True
             try:
-                self._loop.call_soon_threadsafe(self._set_ready)
+                self._loop.call_soon_threadsafe(self._ready)
             except RuntimeError:  # the loop is closed: the server has stopped
                 return
 
     # The event loop's side
 
-    def _set_ready(self) -> None:
-        if not self._ready.done():
-            self._ready.set_result(None)
-
-    async def take(self) -> tuple[bytes, bool]:
-        """All that is there, and whether it is the last, once there is something."""
-        await self._ready
-        self._ready = self._loop.create_future()
+    def take(self) -> tuple[bytes, bool]:
+        """All that is there, and whether it is the last."""
         self._woken = False
         last = self.finished  # read before the chunks: once it is set, all of them are there
         chunks = self._chunks
@@ -129,10 +126,10 @@ class Outbox:
         self._pulse = self._loop.call_later(seconds / 2, self._look, seconds, beat, self._taken)
 
     def _look(self, seconds: float, beat: bytes, taken: int) -> None:
+        self._look_again(seconds, beat)
         if taken == self._taken:
             self._due = beat
-            self._set_ready()
-        self._look_again(seconds, beat)
+            self._ready()
 
     def taken(self, size: int) -> None:
         """The transport has taken ``size`` bytes: there is room again."""

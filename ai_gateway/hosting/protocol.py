@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ai_gateway.errors import BadRequest, GatewayError
-from ai_gateway.hosting.arrival import Arrival
+from ai_gateway.hosting.arrival import Arrival, arrival_of
 from ai_gateway.hosting.bridge import Bridge
 from ai_gateway.hosting.options import ServerOptions
 from ai_gateway.hosting.refusals import HeadersTooLarge
@@ -31,7 +31,7 @@ class Config(uvicorn.Config):
         self, bridge: Bridge, options: ServerOptions, context: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(
-            bridge,
+            bridge.serve,
             http=Protocol,
             ws="none",
             lifespan="off",
@@ -67,6 +67,8 @@ class Protocol(HttpToolsProtocol):
         self._error: GatewayError | None = None
         #: Requests not yet answered, the one that is being answered first.
         self._cycles: deque[RequestResponseCycle] = deque()
+        #: The one whose turn it is, until it is served.
+        self._next: RequestResponseCycle | None = None
         #: Whatever still comes is thrown away; the connection ends with the answer under way.
         self._deaf = False
 
@@ -85,7 +87,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         for cycle in self._cycles:
             cycle.disconnected = True
-            _arrival(cycle).leave()
+            arrival_of(cycle).leave()
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bound of what may come without an end of anything."""
@@ -93,6 +95,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._pending += len(data)
         super().data_received(data)
+        self._serve()
         if self._pending > self._options.max_header_bytes and not self.transport.is_closing():
             self._error = HeadersTooLarge(
                 "The request's head, or a part of its framing, is too large."
@@ -110,6 +113,18 @@ class Protocol(HttpToolsProtocol):
         """There is room again."""
         self._disarm_stall()
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, _app: object) -> None:
+        """It is the turn of ``cycle``; the rest of it may come with the same bytes."""
+        self._next = cycle
+
+    def _serve(self) -> None:
+        cycle, self._next = self._next, None
+        remains = self.config.bridge.serve(cycle) if cycle else None
+        if remains:
+            task = self.loop.create_task(remains)
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
 
     # The parser's calls
 
@@ -142,7 +157,6 @@ class Protocol(HttpToolsProtocol):
         self._disarm()
         self._arrival = self.scope["gateway.arrival"] = Arrival()  # type: ignore[typeddict-unknown-key] # ours
         super().on_headers_complete()
-        self.scope["gateway.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key] # ours, too
         self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
@@ -162,6 +176,7 @@ class Protocol(HttpToolsProtocol):
         """An answer has been sent; the next one may begin."""
         self._cycles.popleft()
         super().on_response_complete()
+        self._serve()
 
     # Refusals
 
@@ -173,7 +188,7 @@ class Protocol(HttpToolsProtocol):
         self._deaf = True
         self.pipeline.clear()
         current = self._cycles[0] if self._cycles else None
-        if current and _arrival(current).complete:
+        if current and arrival_of(current).complete:
             current.keep_alive = False
             return
         self._arrival.refused = True
@@ -223,7 +238,3 @@ class Protocol(HttpToolsProtocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
-
-
-def _arrival(cycle: RequestResponseCycle) -> Arrival:
-    return cast("dict[str, Any]", cycle.scope)["gateway.arrival"]  # type: ignore[no-any-return] # set above

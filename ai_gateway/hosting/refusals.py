@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,9 @@ class Refusal:
     shape: str = "openai"
 
     @classmethod
-    def of(cls, error: GatewayError, scope: dict[str, Any], shape: Callable[[str], str]) -> Refusal:
+    def of(
+        cls, error: GatewayError, scope: Mapping[str, Any], shape: Callable[[str], str]
+    ) -> Refusal:
         """The refusal of what an ASGI scope, which may be empty, says was asked."""
         client = scope.get("client") or ("", 0)
         path = scope.get("path", "")

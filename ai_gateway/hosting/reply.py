@@ -25,15 +25,13 @@ class Reply:
         #: The reply has no body, whatever its headers say of one.
         self._mute = False
 
-    async def send(self, body: bytes, head: Head | None = None, *, last: bool) -> None:
+    def send(self, body: bytes, head: Head | None = None, *, last: bool) -> None:
         """Send ``head``, if it is the first time, and a piece of the body, which may be empty.
 
-        Waits while the caller reads too slowly. Raises RuntimeError for a body that is longer or
-        shorter than its head declares.
+        A caller who has left gets nothing. Raises RuntimeError for a body that is longer or shorter
+        than its head declares.
         """
         cycle = self._cycle
-        if cycle.flow.write_paused and not cycle.disconnected:
-            await cycle.flow.drain()
         if cycle.disconnected:
             return
         pieces = self._begin(head) if head else []

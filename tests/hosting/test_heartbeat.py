@@ -107,15 +107,15 @@ def test_a_heartbeat_that_comes_with_a_chunk_gives_way() -> None:
     """The silence is over: what was due is dropped."""
 
     async def take() -> tuple[bytes, bool]:
-        outbox = Outbox(asyncio.get_running_loop(), Arrival())
+        outbox = Outbox(asyncio.get_running_loop(), Arrival(), ready=list)
         outbox.head = Head(200, b"", heartbeat=(0.02, BEAT))
         outbox.watch()
         await asyncio.sleep(0.05)
         outbox.put(EVENT)
         try:
-            return await outbox.take()
+            return outbox.take()
         finally:
             outbox.finish()
-            await outbox.take()
+            outbox.take()
 
     assert asyncio.run(take()) == (EVENT, False)

@@ -89,26 +89,30 @@ def test_machine_without_threads() -> None:
 def test_outbox_of_a_stopped_server() -> None:
     """A handler that outlives the server ends without an error of its own."""
     loop = asyncio.new_event_loop()
-    outbox = Outbox(loop, Arrival())
+    outbox = Outbox(loop, Arrival(), ready=list)
     loop.close()
     outbox.put(b"x")
     outbox.finish()
     assert outbox.finished
 
 
-def test_outbox_of_a_cancelled_request() -> None:
-    """A chunk that comes after its request was given up disturbs nobody."""
+def test_an_outbox_wakes_the_event_loop_once_a_batch() -> None:
+    """However much is put before it has been taken."""
+    woken: list[bool] = []
 
-    async def cancelled() -> None:
-        outbox = Outbox(asyncio.get_running_loop(), Arrival())
-        taking = asyncio.ensure_future(outbox.take())
-        await asyncio.sleep(0)
-        taking.cancel()
-        await asyncio.wait([taking])
+    async def batch() -> tuple[bytes, bool]:
+        outbox = Outbox(asyncio.get_running_loop(), Arrival(), lambda: woken.append(True))
+        for _ in range(3):
+            outbox.put(b"x")
+        await asyncio.sleep(0.01)
+        taken = outbox.take()
         outbox.finish()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert outbox.take() == (b"", True)
+        return taken
 
-    asyncio.run(cancelled(), debug=True)
+    assert asyncio.run(batch()) == (b"xxx", False)
+    assert woken == [True, True]
 
 
 def test_too_many_refusals_are_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -106,13 +106,18 @@ class Outbox:
         last = self.finished  # read before the chunks: once it is set, all of them are there
         chunks = self._chunks
         batch = [chunks.popleft() for _ in range(len(chunks))]
-        if last and self._pulse:
-            self._pulse.cancel()
+        if last:
+            self._end()
         if self._due:
             if not batch and not last:
                 batch.append(self._due)
             self._due = b""
         return (batch[0] if len(batch) == 1 else b"".join(batch)), last
+
+    def _end(self) -> None:
+        if self._pulse:
+            self._pulse.cancel()
+        self._ready = _nothing  # who was called refers to this: the collector would have to come
 
     def watch(self) -> None:
         """Let ``take`` give the head's heartbeat where too little comes from the thread.
@@ -136,3 +141,7 @@ class Outbox:
         self._taken += size
         if self._room is not None:
             self._room.set()
+
+
+def _nothing() -> None:
+    """Call nobody."""

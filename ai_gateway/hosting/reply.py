@@ -73,4 +73,9 @@ class Reply:
         cycle.message_event.set()  # whoever waits for more of the request waits no longer
         if not cycle.keep_alive:
             cycle.transport.close()
-        cycle.on_response()
+        done, cycle.on_response = cycle.on_response, _nothing
+        done()
+
+
+def _nothing() -> None:
+    """A cycle that is over refers to its connection no more, so that both are freed at once."""

@@ -25,7 +25,20 @@ ROW_GROUP = 1024
 #: A row group has this column in every row or in none, so that the footer alone says which.
 _ALL_OR_NONE = {"requests": "output"}
 #: Long texts: a dictionary or smallest and largest values of them are of no use.
-_TEXTS = frozenset({"input", "request", "output", "usage", "reason", "correction"})
+_TEXTS = frozenset(
+    {"input", "request", "output", "usage", "reason", "correction", "before", "after", "body"}
+)
+#: Of these nearly every row has a value of its own: a dictionary would only be dearer.
+_OWN = frozenset(
+    {
+        *("request_id", "client_request_id", "answered_before", "shadow_of", "judge_request_id"),
+        *("received_at", "requested_at", "judged_at", "created_at", "at"),
+        *("response_digest", "before_digest", "after_digest", "previous", "hash"),
+        *("seed", "cost", "saved", "similarity"),
+        *("time_to_first_token_ms", "latency_ms", "overhead_ms"),
+        "attempts.list.element.latency_ms",
+    }
+)
 #: The first of the year 10000: no later time has a date that is written YYYY-MM-DD.
 _END_OF_TIME = 253_402_300_800_000_000
 
@@ -146,15 +159,21 @@ def to_parquet(
     metadata: Mapping[bytes, str | bytes] | None = None,
     keyring: Keyring | None = None,
 ) -> pa.Buffer:
-    """``table`` as one Parquet file, compressed with zstd; encrypted where there are keys."""
+    """``table`` as one compressed Parquet file; encrypted where there are keys.
+
+    Where a column has few values their dictionary is what makes it small. Each call of zstd costs
+    some microseconds, which are lost on the few bytes that are left; Snappy's cost next to none.
+    """
     schema = table.schema.with_metadata(metadata)
     sink = pa.BufferOutputStream()
     columns = set(schema.names)
+    parts = _leaves(schema)
+    few = parts - _TEXTS - _OWN - {TABLES[name].key}
     with pq.ParquetWriter(
         sink,
         schema,
-        compression="zstd",
-        use_dictionary=sorted(columns - _TEXTS - {TABLES[name].key}),
+        compression=dict.fromkeys(parts, "zstd") | dict.fromkeys(few, "snappy"),
+        use_dictionary=sorted(few),
         write_statistics=sorted((columns - _TEXTS) | (columns & {"output"})),
         encryption_properties=_encryption(keyring),
     ) as writer:
@@ -175,15 +194,23 @@ def _row_groups(name: Table, table: pa.Table) -> list[pa.Table]:
     column = _ALL_OR_NONE.get(name)
     if column not in table.column_names:  # a table without one, or a file that is older
         return [table]
+    if table[column].null_count in {0, table.num_rows}:  # taking rows out copies them
+        return [table]
     present = table[column].is_valid()
     parts = [table.filter(present), table.filter(pc.invert(present))]
-    return [part for part in parts if part.num_rows] or [table]
+    return [part for part in parts if part.num_rows]
 
 
 def leaves(name: Table) -> frozenset[str]:
     """The paths of a table's flat columns, as a Parquet file of this version has them."""
-    empty = to_parquet(name, tables.empty(TABLES[name].schema))
-    with pq.ParquetFile(pa.BufferReader(empty)) as file:
+    return _leaves(TABLES[name].schema)
+
+
+def _leaves(schema: pa.Schema) -> frozenset[str]:
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema):
+        pass
+    with pq.ParquetFile(pa.BufferReader(sink.getvalue())) as file:
         return tables.leaves(file)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_gateway.records import encoding, segments, to_rows
+from ai_gateway.records import encoding, segments, tables, to_rows
 from ai_gateway.records.schema import TABLES, Table
 
 _FLAT: dict[pa.DataType, st.SearchStrategy[Any]] = {
@@ -46,13 +47,13 @@ def rows(name: Table) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({**columns, **needed})
 
 
-tables: st.SearchStrategy[tuple[Table, list[dict[str, Any]]]] = st.sampled_from(
+any_table: st.SearchStrategy[tuple[Table, list[dict[str, Any]]]] = st.sampled_from(
     sorted(TABLES)
 ).flatmap(lambda name: st.tuples(st.just(name), st.lists(rows(name), min_size=1, max_size=5)))
 
 
 @settings(max_examples=150, deadline=None)
-@given(tables)
+@given(any_table)
 def test_any_row_survives(table: tuple[Table, list[dict[str, Any]]]) -> None:
     """What was appended is read back, value by value, from the Parquet file."""
     name, appended = table
@@ -100,6 +101,40 @@ def test_a_table_of_which_nothing_can_be_read_is_left_out() -> None:
     decoded = encoding.decode(data)
     assert list(decoded.tables) == ["weights"]
     assert len(decoded.bad) == 1
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_has_few_values_is_small_by_its_dictionary(name: Table) -> None:
+    """Parts of lists too; texts and what each row has its own of are left to zstd."""
+    table = tables.empty(TABLES[name].schema)
+    rows = pa.concat_tables([table, _nulls(name)])
+    with pq.ParquetFile(pa.BufferReader(encoding.to_parquet(name, rows))) as file:
+        group = file.metadata.row_group(0)
+        found = {
+            chunk.path_in_schema: (chunk.compression, chunk.has_dictionary_page)
+            for chunk in map(group.column, range(group.num_columns))
+        }
+    booleans = {"simulated"}  # which have none
+    for path, (compression, dictionary) in found.items():
+        own = path in encoding._TEXTS | encoding._OWN | {TABLES[name].key}
+        assert compression == ("ZSTD" if own else "SNAPPY")
+        assert dictionary == (not own and path not in booleans)
+
+
+def _nulls(name: Table) -> pa.Table:
+    schema = TABLES[name].schema
+    return pa.Table.from_arrays([pa.nulls(3, each.type) for each in schema], schema=schema)
+
+
+def test_a_column_of_a_later_version_is_compressed_too() -> None:
+    """Whatever its type: a file that loses rows keeps it."""
+    pairs = pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))
+    table = pa.table({"weight_id": ["w"], "later": [1], "pairs": pairs})
+    with pq.ParquetFile(pa.BufferReader(encoding.to_parquet("weights", table))) as file:
+        group = file.metadata.row_group(0)
+        found = [group.column(index).compression for index in range(group.num_columns)]
+        assert file.read().to_pydict() == table.to_pydict()
+    assert found == ["ZSTD", "SNAPPY", "SNAPPY", "SNAPPY"]
 
 
 def test_a_row_group_has_all_outputs_or_none() -> None:

@@ -6,7 +6,7 @@ so lines that it refuses are found by halving; it is only ever given lines whose
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,36 +57,47 @@ class Decoded:
     torn: bool = False
 
 
-def decode(data: bytes) -> Decoded:
-    """The rows of a segment's bytes."""
-    *lines, tail = data.split(b"\n")
-    decoded = Decoded(torn=bool(tail))
-    bodies: dict[str, list[bytes]] = {}
-    for line in lines:
-        framed = segments.unframe(line)
-        if framed is None or framed[0] not in TABLES:
-            decoded.bad.append(line)
-        else:
-            bodies.setdefault(framed[0], []).append(framed[1])
-    for name, spec in TABLES.items():
-        if name in bodies:
-            _decode_table(decoded, name, spec, bodies[name])
+def decode(pieces: Iterable[bytes]) -> Decoded:
+    """The rows of a segment's bytes, of which each piece but the last ends where a line does."""
+    decoded = Decoded()
+    found: dict[Table, list[pa.Table]] = {name: [] for name in TABLES}
+    for piece in pieces:
+        lines = segments.split(piece)
+        for name, parts in found.items():
+            bodies = lines.bodies.pop(name.encode(), [])
+            parts.extend(_decode_table(decoded, name, bodies) if bodies else [])
+        decoded.bad += lines.damaged
+        for table, bodies in lines.bodies.items():
+            decoded.bad += _lines(table.decode("ascii", "replace"), bodies)
+        decoded.torn = lines.torn
+    decoded.tables = {
+        name: pa.concat_tables(parts).cast(TABLES[name].schema)
+        for name, parts in found.items()
+        if parts
+    }
+    decoded.rows = sum(table.num_rows for table in decoded.tables.values())
     return decoded
 
 
-def _decode_table(decoded: Decoded, name: Table, spec: TableSpec, bodies: list[bytes]) -> None:
-    bad: list[bytes] = []
-    unknown: list[bytes] = []
-    found = _parse(spec, bodies, bad, unknown)
-    decoded.bad += [segments.frame(name, body).rstrip(b"\n") for body in bad]
-    decoded.unknown += [segments.frame(name, body).rstrip(b"\n") for body in unknown]
-    if found:
-        decoded.tables[name] = pa.concat_tables(found)
-        decoded.rows += decoded.tables[name].num_rows
+def _lines(table: str, bodies: Iterable[memoryview]) -> list[bytes]:
+    """Whole lines again, without their newlines."""
+    return [segments.frame(table, bytes(body))[:-1] for body in bodies]
+
+
+def _decode_table(decoded: Decoded, name: Table, bodies: list[memoryview]) -> list[pa.Table]:
+    bad: list[memoryview] = []
+    unknown: list[memoryview] = []
+    found = _parse(TABLES[name], bodies, bad, unknown)
+    decoded.bad += _lines(name, bad)
+    decoded.unknown += _lines(name, unknown)
+    return found
 
 
 def _parse(
-    spec: TableSpec, bodies: list[bytes], bad: list[bytes], unknown: list[bytes]
+    spec: TableSpec,
+    bodies: list[memoryview],
+    bad: list[memoryview],
+    unknown: list[memoryview],
 ) -> list[pa.Table]:
     """All of ``bodies``; halved until what cannot be read stands alone."""
     try:
@@ -105,13 +116,12 @@ def _parse(
     return [row]
 
 
-def _read(spec: TableSpec, bodies: list[bytes], unexpected: str) -> pa.Table:
+def _read(spec: TableSpec, bodies: list[memoryview], unexpected: str) -> pa.Table:
     """Raises ArrowInvalid unless every line is a row with a key and a time."""
     data = b"\n".join(bodies)
-    block = max(1 << 20, 2 * max(map(len, bodies)))
     found = pj.read_json(
         pa.BufferReader(data),
-        pj.ReadOptions(use_threads=False, block_size=block),
+        pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
         pj.ParseOptions(explicit_schema=_wire(spec.schema), unexpected_field_behavior=unexpected),
     )
     found.validate(full=True)
@@ -123,7 +133,7 @@ def _read(spec: TableSpec, bodies: list[bytes], unexpected: str) -> pa.Table:
         or not 0 <= times["min"] <= times["max"] < _END_OF_TIME
     ):
         raise pa.ArrowInvalid("a row without its key or a time that has a date")
-    return found.cast(spec.schema)
+    return found
 
 
 def _wire(schema: pa.Schema) -> pa.Schema:

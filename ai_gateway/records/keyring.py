@@ -158,16 +158,17 @@ def decrypted(keyring: Keyring | None, place: str, data: bytes) -> bytes:
     return plain
 
 
-def lines(keyring: Keyring | None, segment: str, data: bytes) -> bytes:
-    """A segment's bytes with its lines in the clear; raises Encrypted where a key is missing.
+def lines(keyring: Keyring | None, segment: str, data: bytes, start: int = 0) -> bytes:
+    """A segment's bytes from ``start`` on, where a line begins, with its lines in the clear.
 
-    What is damaged, or is not where it was written, stays as it is: no table takes it.
+    Raises Encrypted where a key is missing. What is damaged, or is not where it was written, stays
+    as it is: no table takes it.
     """
     if not data.startswith(_MARK) and b"\n" + _MARK not in data:
         return data
     found: list[bytes] = []
     ciphers: dict[bytes, Any] = {}
-    offset = 0
+    offset = start
     *whole, tail = data.split(b"\n")
     for line in whole:
         found.append(_line(keyring, segment, line, offset, ciphers))

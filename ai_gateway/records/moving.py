@@ -7,6 +7,7 @@ same file again. The segment goes last: whatever is interrupted is moved again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -106,17 +107,23 @@ class Mover:
         from ai_gateway.records import encoding, tables
 
         try:
-            data = keyring.lines(self._objects.keyring, segment.name, segment.read())
+            decoded = encoding.decode(self._pieces(segment))
         except Encrypted as error:
             self._leave(segment, error)
             return
-        decoded = encoding.decode(data)
         self._forget(decoded)
         put(self._objects, decoded, segment.name)
         self._set_aside(segment, decoded.bad + decoded.unknown)
         self._ahead.done(segment)
         self._count(segment, decoded)
         tables.release_memory()
+
+    def _pieces(self, segment: Segment) -> Iterator[bytes]:
+        """Its lines in the clear; raises Encrypted."""
+        start = 0
+        for data in segment.pieces():
+            yield keyring.lines(self._objects.keyring, segment.name, data, start)
+            start += len(data)
 
     def _leave(self, segment: Segment, error: Encrypted) -> None:
         self._locked = True

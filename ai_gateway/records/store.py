@@ -133,7 +133,7 @@ class Records:
         """
         from ai_gateway.records import encoding
 
-        decoded = encoding.decode(b"".join(frame(table, _json(row)) for row in rows))
+        decoded = encoding.decode([b"".join(frame(table, _json(row)) for row in rows)])
         if decoded.bad or decoded.unknown:
             raise ValueError(f"no rows of {table}")
         put(self._objects, decoded, new_name(self._clock.now()))

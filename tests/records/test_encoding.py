@@ -58,7 +58,7 @@ def test_any_row_survives(table: tuple[Table, list[dict[str, Any]]]) -> None:
     """What was appended is read back, value by value, from the Parquet file."""
     name, appended = table
     data = b"".join(segments.frame(name, orjson.dumps(row)) for row in appended)
-    decoded = encoding.decode(data)
+    decoded = encoding.decode([data])
     assert (decoded.bad, decoded.unknown, decoded.torn) == ([], [], False)
     parts = encoding.by_date(decoded.tables[name], TABLES[name].time).values()
     files = [pq.read_table(pa.BufferReader(encoding.to_parquet(name, part))) for part in parts]
@@ -75,7 +75,7 @@ def test_any_bytes_are_survived(noise: bytes, place: int) -> None:
     """Noise anywhere in a segment costs no line but the one that it hits."""
     good = [segments.frame("weights", b'{"weight_id":"%d","published_at":1}' % n) for n in range(3)]
     data = b"".join([*good[:place], noise, b"\n", *good[place:]])
-    decoded = encoding.decode(data)
+    decoded = encoding.decode([data])
     assert decoded.rows == 3
     assert len(decoded.bad) == noise.count(b"\n") + 1
 
@@ -87,10 +87,30 @@ def test_a_segment_may_end_anywhere(end: int) -> None:
         segments.frame("weights", b'{"weight_id":"%d","published_at":1}' % n) for n in range(9)
     ]
     data = b"".join(lines)[:end]
-    decoded = encoding.decode(data)
+    decoded = encoding.decode([data])
     assert decoded.rows == data.count(b"\n")
     assert decoded.torn == bool(data.rpartition(b"\n")[2])
     assert decoded.bad == []
+
+
+@given(st.lists(st.sampled_from(["weights", "scores", "nobody's", ""]), max_size=12), st.data())
+def test_a_segment_in_pieces_is_the_same(names: list[str], data: st.DataObject) -> None:
+    """Wherever lines end it may be cut; only the last piece may be torn."""
+    lines = [_LINES[name] for name in names]
+    cuts = data.draw(st.lists(st.integers(0, len(lines)), max_size=3).map(sorted))
+    parts = [lines[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
+    whole = encoding.decode([b"".join([*lines, b"weights 12"])])
+    found = encoding.decode([*map(b"".join, parts), b"weights 12"])
+    assert found.tables == whole.tables
+    assert (found.rows, found.torn, sorted(found.bad)) == (whole.rows, True, sorted(whole.bad))
+
+
+_LINES = {
+    "weights": segments.frame("weights", b'{"weight_id":"w","published_at":1}'),
+    "scores": segments.frame("scores", b'{"score_id":"s","judged_at":1}'),
+    "nobody's": segments.frame("nobody's", b"{}"),
+    "": b"weights 00000000 {}\n",
+}
 
 
 def test_a_table_of_which_nothing_can_be_read_is_left_out() -> None:
@@ -98,7 +118,7 @@ def test_a_table_of_which_nothing_can_be_read_is_left_out() -> None:
     data = segments.frame("requests", b"{}") + segments.frame(
         "weights", b'{"weight_id":"w","published_at":1}'
     )
-    decoded = encoding.decode(data)
+    decoded = encoding.decode([data])
     assert list(decoded.tables) == ["weights"]
     assert len(decoded.bad) == 1
 
@@ -142,7 +162,7 @@ def test_a_row_group_has_all_outputs_or_none() -> None:
     row = {"request_id": "r", "received_at": 1}
     lines = [{**row, "output": "x" if number % 3 else None} for number in range(9)]
     data = b"".join(segments.frame("requests", orjson.dumps(each)) for each in lines)
-    table = encoding.decode(data).tables["requests"]
+    table = encoding.decode([data]).tables["requests"]
     file = pq.ParquetFile(pa.BufferReader(encoding.to_parquet("requests", table)))
     index = file.schema_arrow.names.index("output")
     paths = [file.schema.column(leaf).path for leaf in range(len(file.schema))]

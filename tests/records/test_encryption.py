@@ -66,6 +66,16 @@ def holding(folder: Path, marker: bytes = MARKER.encode()) -> list[str]:
     return [path.name for path in found]
 
 
+def test_a_long_segment_is_moved_piece_by_piece(opens: Opens) -> None:
+    """Where a line begins is bound to it, in every piece."""
+    with opens(OLD) as records:
+        for number in range(8):
+            records.append("requests", told(number, output=f"{number}" * 1_000_000))
+        records.flush()
+        assert len(ids(records)) == 8
+        assert (records.status()["moved"], records.status()["set_aside"]) == (8, 0)
+
+
 def test_rows_are_read_with_the_key_alone(opens: Opens, tmp_path: Path) -> None:
     """Written, moved and compacted; no file holds the text, nor can one be opened without."""
     with opens(OLD) as records:

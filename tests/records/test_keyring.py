@@ -81,7 +81,7 @@ def test_an_object_comes_back_where_it_was_put(data: bytes, place: str) -> None:
     sealed = encrypted(RING, place, data)
     assert sealed != encrypted(RING, place, data)
     assert decrypted(RING, place, sealed) == data
-    assert len(data) < 8 or data not in sealed
+    assert len(data) < 8 or data not in sealed.removeprefix(b"\x00encrypted ")
     with pytest.raises(Encrypted, match="is not where it was written"):
         decrypted(RING, f"{place}/other", sealed)
 

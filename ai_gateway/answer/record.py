@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ai_gateway import __version__, strictjson
 from ai_gateway.access.keys import MARK
 from ai_gateway.answer.masks import Masks
-from ai_gateway.answer.route import Choice
+from ai_gateway.answer.route import Candidate, Choice
 from ai_gateway.answer.vault import Vault
 from ai_gateway.cache.semantic import Hit
 from ai_gateway.contract import Event
@@ -106,14 +106,17 @@ def row(
     policies_hash: str,
     masks: Masks,
 ) -> dict[str, Any]:
-    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of."""
+    """The row of ``decision``; ``now`` is of the clock that ``event.started`` is of.
+
+    A column that is left out is null when it is read, and costs nothing on its way there: those
+    that most requests have none of are in it only where there is one.
+    """
     event, route = decision.event, decision.event.route
     latency = (now - event.started) * 1000
     keep = _redacted(masks) if route.privacy == "redacted" else _PRIVACY[route.privacy]
     return {
         "schema_version": 1,
         "request_id": event.request_id,
-        "client_request_id": event.headers.get("x-request-id", "")[:128] or None,
         "received_at": int(event.received_at * 1e6),
         "route": route.name,
         "surface": decision.surface,
@@ -121,22 +124,20 @@ def row(
         "path": _path(event, masks),
         "tenant": event.caller.tenant,
         "key_id": event.caller.id,
-        "team": event.caller.team or None,
         "privacy": route.privacy,
         "input": keep(decision.input),
         "request": _request(decision, masks, keep),
         "output": keep(decision.output and masks.hidden(decision.output, "output")),
         "response_digest": decision.digest,
         "policies": policies,
-        "leaked": decision.leaked,
-        "verdicts": [_columns(verdict) for verdict in decision.verdicts],
+        "verdicts": [_columns(verdict, _VERDICT) for verdict in decision.verdicts],
         "manifest_hash": manifest_hash,
         "policies_hash": policies_hash,
         "model_requested": _model(decision, masks),
         "selection": decision.selection,
         **_choice(decision),
         "served": decision.served,
-        "attempts": [_columns(attempt) for attempt in decision.attempts],
+        "attempts": [_columns(attempt, _ATTEMPT) for attempt in decision.attempts],
         **_usage(decision),
         "time_to_first_token_ms": decision.first_byte_ms,
         "latency_ms": latency,
@@ -147,11 +148,25 @@ def row(
         **(_hit(decision.hit) if decision.hit else {}),
         "finish_reason": decision.finish_reason,
         "status": decision.status,
-        "error": decision.error,
         "simulated": decision.simulated,
-        "shadow_of": decision.shadow_of,
         "gateway_version": __version__,
+        **_seldom(decision),
     }
+
+
+def _seldom(decision: Decision) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if theirs := decision.event.headers.get("x-request-id"):
+        found["client_request_id"] = theirs[:128]
+    if team := decision.event.caller.team:
+        found["team"] = team
+    if decision.error is not None:
+        found["error"] = decision.error
+    if decision.shadow_of is not None:
+        found["shadow_of"] = decision.shadow_of
+    if decision.leaked is not None:
+        found["leaked"] = decision.leaked
+    return found
 
 
 _Keep = Callable[[str | None], str | None]
@@ -207,51 +222,60 @@ def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-_UNSTORED = ("started", "span")
+_VERDICT = Verdict.__slots__
+_ATTEMPT = tuple(name for name in Attempt.__slots__ if name not in {"started", "span"})
 
 
-def _columns(part: Verdict | Attempt) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in part.__slots__ if name not in _UNSTORED}
+def _columns(part: Verdict | Attempt, names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(part, name)) is not None}
 
 
 def _choice(decision: Decision) -> dict[str, Any]:
     choice, routing = decision.choice, decision.event.route.routing
     if choice is None:
         return {}
-    return {
+    found = {
         "routing": routing.policy,
         "explore": routing.explore,
-        "weights_id": decision.weights_id,
-        "candidates": [
-            {
-                "model": candidate.model,
-                "probability": candidate.probability,
-                "score": candidate.score.score,
-                "score_low": candidate.score.low,
-                "score_high": candidate.score.high,
-                "cost": None,
-                "excluded": candidate.excluded,
-            }
-            for candidate in choice.candidates
-        ],
+        "candidates": [_candidate(each) for each in choice.candidates],
         "chosen": choice.chosen,
         "propensity": choice.propensity,
         "seed": choice.seed,
     }
+    if decision.weights_id is not None:
+        found["weights_id"] = decision.weights_id
+    return found
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    score = candidate.score
+    found: dict[str, Any] = {
+        "model": candidate.model,
+        "probability": candidate.probability,
+        "score": score.score,
+        "score_low": score.low,
+        "score_high": score.high,
+    }
+    if candidate.excluded is not None:
+        found["excluded"] = candidate.excluded
+    return found
 
 
 def _usage(decision: Decision) -> dict[str, Any]:
     usage = decision.usage
     if usage.raw is None:
         return {}
-    return {
+    found: dict[str, Any] = {
         "input_tokens": usage.input,
         "output_tokens": usage.output,
-        "cached_tokens": usage.cached,
-        "reasoning_tokens": usage.reasoning,
         "usage": strictjson.dumps(usage.raw).decode(),
         **(_cost(decision.charge) if decision.charge else {}),
     }
+    if usage.cached is not None:
+        found["cached_tokens"] = usage.cached
+    if usage.reasoning is not None:
+        found["reasoning_tokens"] = usage.reasoning
+    return found
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

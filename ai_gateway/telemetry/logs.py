@@ -46,6 +46,8 @@ def configure(settings: Settings, stream: TextIO | None = None) -> str | None:
     handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    # No line says them, and to ask for them costs a call into the system a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     levels.Levels.of(settings).refresh()
     return None
 

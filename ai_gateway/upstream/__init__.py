@@ -57,8 +57,7 @@ class Reply:
     """A model's answer; times in milliseconds since the call began, the wait for a connection too.
 
     ``body`` is the JSON object that came, or the bytes of another type below ``/audio/``;
-    ``headers`` are as the upstream sent them, their names in lower case; ``request_id`` is
-    the upstream's own.
+    ``headers`` are as the upstream sent them, their names in lower case.
     """
 
     status: int
@@ -67,7 +66,11 @@ class Reply:
     first_byte_ms: float
     latency_ms: float
     simulated: bool
-    request_id: str | None
+
+    @property
+    def request_id(self) -> str | None:
+        """The upstream's own number of the request."""
+        return errors.request_id(self.headers)
 
 
 class Upstreams:
@@ -153,7 +156,6 @@ class Upstreams:
             first_byte_ms=raw.first_byte_ms,
             latency_ms=raw.latency_ms,
             simulated=raw.headers.get("x-gateway-simulated") == "true",
-            request_id=errors.request_id(raw.headers),
         )
 
     def stream(

@@ -53,12 +53,12 @@ class Incoming:
         self.status = response.status_code
         self.headers = _fields(response.headers.raw)
         self._clock = clock
-        self._response = response
+        self._stream = cast("httpx.SyncByteStream", response.stream)
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes; raises the UpstreamError family, or CallerLeft."""
         try:
-            yield from cast("Iterable[bytes]", self._response.stream)
+            yield from self._stream
         except httpx.TransportError as error:
             raise _failure(self.who, self.call, self._clock, error, answering=True) from error
 
@@ -82,7 +82,7 @@ class Incoming:
 
     def close(self) -> None:
         """End the exchange; its connection is kept if the body was read to its end."""
-        self._response.close()
+        self._stream.close()
 
 
 def _fields(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Final, cast
 
 import httpcore
@@ -49,19 +48,20 @@ class Connection:
         self._expires: float | None = None
         self._answer: Answer | None = None
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        """The answer's head, whose body must be closed; raises httpcore's errors."""
+    def handle_request(self, request: httpcore.Request) -> Answer:
+        """The answer, as soon as its head is here; to be closed. Raises httpcore's errors."""
         timeout = request.extensions.get("timeout", {})
         stream = self._stream or self._connect(timeout.get("connect"))
         self._expires = None
-        with suppress(httpcore.WriteError):  # it may have answered before it had read everything
-            for part in _request(request):
+        try:
+            stream.write(_head(request))
+            for part in cast("Iterable[bytes]", request.stream):
                 stream.write(part)
+        except httpcore.WriteError:
+            pass  # it may have answered before it had read everything
         answer = self._answer = Answer(self, stream, timeout.get("read"), request.method)
         answer.begin()
-        return httpcore.Response(
-            status=answer.status, headers=answer.headers, content=cast("Iterable[bytes]", answer)
-        )
+        return answer
 
     def done(self, *, reusable: bool) -> None:
         """The exchange is over."""
@@ -113,7 +113,6 @@ class Answer:
         "_size",
         "_stream",
         "_timeout",
-        "_unbounded",
         "headers",
         "status",
     )
@@ -136,13 +135,16 @@ class Answer:
         self._headed = self._done = False
         #: The other side keeps the connection; it said more than this answer.
         self._kept = self._more = False
-        #: The body goes on until the connection ends.
-        self._unbounded = True
         self._closed = False
         #: What is wrong behind the part that was read.
         self._fault: httpcore.RemoteProtocolError | None = None
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+
+    @property
+    def stream(self) -> Answer:
+        """The body."""
+        return self
 
     def begin(self) -> None:
         """Read until the head is whole."""
@@ -194,7 +196,7 @@ class Answer:
         self._more = True
         if not self._headed:
             raise httpcore.RemoteProtocolError("Server disconnected without sending a response.")
-        if not self._unbounded:
+        if _bounded(self.headers):
             raise httpcore.RemoteProtocolError("The connection ended before the answer did.")
         self._done = True
 
@@ -206,14 +208,8 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; a trailer is none."""
-        if self._headed:
-            return
-        self.headers.append((name, value))
-        lower = name.lower()
-        if lower == b"content-length" or (
-            lower == b"transfer-encoding" and b"chunked" in value.lower()
-        ):
-            self._unbounded = False
+        if not self._headed:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head, of this answer or of one that only announces it."""
@@ -234,13 +230,21 @@ class Answer:
     def on_message_complete(self) -> None:
         """All of an answer is here."""
         if not self._headed:
-            self.headers, self._unbounded = [], True
+            self.headers = []
         elif not self._done:
             self._done, self._kept = True, self._parser.should_keep_alive()
 
 
-def _request(request: httpcore.Request) -> Iterator[bytes]:
-    """What is sent; raises LocalProtocolError for a head that would not be read as it was meant."""
+def _bounded(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer's body ends before its connection does."""
+    return any(
+        name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value)
+        for name, value in ((name.lower(), value.lower()) for name, value in headers)
+    )
+
+
+def _head(request: httpcore.Request) -> bytes:
+    """What is sent first; raises LocalProtocolError for what would not be read as it was meant."""
     target, headers = request.url.target, request.headers
     names = [name for name, _ in headers]
     if (
@@ -251,5 +255,4 @@ def _request(request: httpcore.Request) -> Iterator[bytes]:
     ):
         raise httpcore.LocalProtocolError("A request's target or header holds what none may.")
     lines = [b"%b: %b\r\n" % header for header in headers]
-    yield b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, target, b"".join(lines))
-    yield from cast("Iterable[bytes]", request.stream)
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method, target, b"".join(lines))

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import httpcore
 import httpx
@@ -22,10 +22,26 @@ from ai_gateway.upstream.cancel import LOOK, NOBODY, Hold
 from ai_gateway.upstream.wire import Network, Wire
 
 
+class Head(Protocol):
+    """As much of httpcore's response as a pool needs."""
+
+    @property
+    def status(self) -> int:
+        """The answer's status."""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Its headers as they came."""
+
+    @property
+    def stream(self) -> Any:
+        """Its body, which must be closed."""
+
+
 class Connection(Protocol):
     """As much of httpcore's interface of a connection as a pool needs."""
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+    def handle_request(self, request: httpcore.Request) -> Head:
         """The answer's head, whose body must be closed."""
 
     def is_idle(self) -> bool:
@@ -54,7 +70,7 @@ class Line:
         self.wire = Wire(network)
         self._connection = dial(self.wire)
 
-    def send(self, request: httpcore.Request) -> httpcore.Response:
+    def send(self, request: httpcore.Request) -> Head:
         """The response's head; the connection is closed if there is none."""
         given = request.extensions
         try:
@@ -89,8 +105,8 @@ class Pool:
         self._idle: deque[Line] = deque()
         self._closed = False
 
-    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
-        """The response, whose body must be closed; raises httpcore's errors.
+    def handle_request(self, request: httpcore.Request) -> Response:
+        """The response, which must be closed; raises httpcore's errors.
 
         ``request.extensions``: ``timeout`` (``connect`` and ``read``, the latter until the first
         byte), ``stall`` (the same for each later read), ``deadline`` (of the clock's monotonic
@@ -99,12 +115,11 @@ class Pool:
         """
         self._take_turn(request.extensions["deadline"], request.extensions.get("hold", NOBODY))
         try:
-            line, response = self._exchange(request)
+            line, head = self._exchange(request)
         except BaseException:
             self._free.release()
             raise
-        response.stream = Body(self, line, cast("Body", response.stream))
-        return response
+        return Response(self, line, head)
 
     def give_back(self, line: Line) -> None:
         """End the use of ``line``: it is kept if it can serve again."""
@@ -140,13 +155,14 @@ class Pool:
                 yield self._idle.popleft()
 
     def _reuse(self) -> Line | None:
-        with suppress(IndexError):
+        try:
             while True:
                 line = self._idle.pop()
                 if line.reusable():
                     return line
                 line.close()
-        return None
+        except IndexError:
+            return None
 
     def _take_turn(self, deadline: float, hold: Hold) -> None:
         left = deadline - self._network.clock.monotonic()
@@ -156,7 +172,7 @@ class Pool:
             if left <= 0:
                 raise httpcore.PoolTimeout("connections")
 
-    def _exchange(self, request: httpcore.Request) -> tuple[Line, httpcore.Response]:
+    def _exchange(self, request: httpcore.Request) -> tuple[Line, Head]:
         line = self._reuse()
         if line is not None:
             try:
@@ -169,15 +185,27 @@ class Pool:
         return line, line.send(request)
 
 
-class Body:
-    """A response's body, which gives its connection back when it is closed."""
+class Response:
+    """An answer and its body, which gives its connection back when it is closed.
 
-    __slots__ = ("_line", "_pool", "_stream")
+    httpx asks no more of it; httpcore's own would look at each header once more.
+    """
 
-    def __init__(self, pool: Pool, line: Line, stream: Any) -> None:
+    __slots__ = ("_line", "_pool", "_stream", "headers", "status")
+
+    extensions: Final[Mapping[str, object]] = {}
+
+    def __init__(self, pool: Pool, line: Line, head: Head) -> None:
         self._pool: Pool | None = pool
         self._line = line
-        self._stream = stream
+        self._stream = head.stream
+        self.status = head.status
+        self.headers = head.headers
+
+    @property
+    def stream(self) -> Response:
+        """The body."""
+        return self
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._stream)

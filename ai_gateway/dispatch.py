@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pydantic
 
@@ -36,8 +36,7 @@ NOWHERE = Route(path="/", name="none")
 _JSON = {"content-type": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What goes over the wire."""
 
     status: int
@@ -89,7 +88,7 @@ def _watched(request: Request, response: Response, snapshot: Snapshot) -> Respon
         _over(request, response.status, snapshot)
         return response
     over = partial(_over, request, response.status, snapshot)
-    return replace(response, body=Watched(response.body, over))
+    return response._replace(body=Watched(response.body, over))
 
 
 def _over(request: Request, status: int, snapshot: Snapshot) -> None:
@@ -165,7 +164,7 @@ def unhandled(
 
 def _signed(response: Response, request_id: str, shape: str, limits: Mapping[str, str]) -> Response:
     headers = {**response.headers, **limits, **dict(ids(request_id, shape))}
-    return replace(response, headers=headers)
+    return response._replace(headers=headers)
 
 
 def _limit(event: Event, snapshot: Snapshot) -> None:
@@ -193,9 +192,10 @@ def render(reply: Reply, silence: float) -> Response:
     body = reply.body
     if isinstance(body, bytes):
         return Response(reply.status, reply.headers, body)
-    if isinstance(body, pydantic.BaseModel):
+    if not isinstance(body, dict) and isinstance(body, pydantic.BaseModel):
         body = body.model_dump(mode="json", by_alias=True)
-    if isinstance(body, Mapping):
+    # A dict is told at a third of the price of any Mapping.
+    if isinstance(body, (dict, Mapping)):
         return Response(reply.status, {**_JSON, **reply.headers}, strictjson.dumps(body))
     heartbeat = (silence, reply.heartbeat) if silence and reply.heartbeat else None
     return Response(reply.status, reply.headers, body, heartbeat)

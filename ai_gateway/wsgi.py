@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -59,7 +59,7 @@ class Endpoint:
         if self.route.cors is not None:
             origin = environ.get("HTTP_ORIGIN")
             headers = self.route.cors.signed(response.headers, origin, event.method)
-            response = replace(response, headers=headers)
+            response = response._replace(headers=headers)
         environ["gateway.heartbeat"] = response.heartbeat
         return response
 

@@ -15,7 +15,7 @@ from ai_gateway.answer.vault import Vault
 from ai_gateway.cache.semantic import Hit
 from ai_gateway.contract import Event
 from ai_gateway.cost.charge import Charge
-from ai_gateway.formats import Usage
+from ai_gateway.formats import UNTOLD, Usage
 from ai_gateway.guardrails.inspection import Verdict
 from ai_gateway.guardrails.scene import Scene
 from ai_gateway.telemetry.tracing import CallSpan
@@ -67,7 +67,7 @@ class Decision:
     weights_id: str | None = None
     served: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = UNTOLD
     charge: Charge | None = None
     first_byte_ms: float | None = None
     finish_reason: str | None = None

@@ -49,7 +49,7 @@ class Relay:
         text = decision.output or ""
         if vault:
             text = vault.restored(text, escaped=False)
-            raw = replace(raw, body=vault.restored_bytes(raw.body))
+            raw = raw._replace(body=vault.restored_bytes(raw.body))
         decision.digest = digest(raw.body)
         explained = {"x-gateway-model": name, "x-gateway-decision": "pinned"}
         return Answer(name, text, raw.body, raw.status, {**raw.headers, **explained})
@@ -77,7 +77,7 @@ class Relay:
         found = self.guard.inspect(reply.texts, decision)
         if found.redactions:
             masks = Vault(numbered=False)
-            raw = replace(raw, body=masks.hidden_bytes(raw.body, found.redactions))
+            raw = raw._replace(body=masks.hidden_bytes(raw.body, found.redactions))
             reply = proxied.reply(raw)
             clean = self.guard.clean(reply.texts, masks, decision)
         decision.output = reply.text if clean else None

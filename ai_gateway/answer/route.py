@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from ai_gateway.answer.weights import Score
 from ai_gateway.manifest.model import Routing
@@ -21,8 +20,7 @@ from ai_gateway.resilience import Canary, mixed
 SEEDS: Final = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One model that a request could have gone to."""
 
     model: str
@@ -31,8 +29,7 @@ class Candidate:
     excluded: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """The model that a request goes to, and everything that this follows from."""
 
     selection: str

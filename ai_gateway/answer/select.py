@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -52,7 +52,7 @@ class Selection:
         if not excluded:
             return choice
         others = (Candidate(name, 0.0, scores[name], why) for name, why in excluded.items())
-        return replace(choice, candidates=(*choice.candidates, *others))
+        return choice._replace(candidates=(*choice.candidates, *others))
 
     def _rerouted(self, call: Call, model: str, score: Score) -> Choice:
         """The model that a policy says, whoever the caller named; it may not be the caller's."""
@@ -60,7 +60,7 @@ class Selection:
             raise Forbidden("A policy has a model answer this that this caller may not ask.")
         if error := call.refusal(self.manifest.models[model].dialect):
             raise error
-        return replace(pinned(model, score), selection="guardrail")
+        return pinned(model, score)._replace(selection="guardrail")
 
     def _excluded(self, call: Call, models: Sequence[str]) -> dict[str, str]:
         """Those that the caller may not ask, and of the others those that ``_unable`` says; why.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ai_gateway.guardrails.scene import Text
 
@@ -37,8 +37,7 @@ class File:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens, None where the upstream did not say; cached count in input, reasoning in output."""
 
     input: int | None = None
@@ -49,13 +48,16 @@ class Usage:
     raw: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+#: What an upstream used that told nothing.
+UNTOLD: Final = Usage()
+
+
+class Reading(NamedTuple):
     """What the gateway itself reads of an answer: its text, tool arguments too, and its end."""
 
     text: str = ""
     finish_reason: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = UNTOLD
 
 
 class Reader(Protocol):

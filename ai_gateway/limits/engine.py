@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import BudgetExceeded, LimitsUnavailable, RateLimited
@@ -38,8 +37,7 @@ UNAVAILABLE: Final = "(unavailable)"
 _SLEPT: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(NamedTuple):
     """What a call holds until it is settled. Without states it was let through unseen."""
 
     entries: Sequence[Entry]

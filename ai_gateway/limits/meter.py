@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, NamedTuple
 
 _PARTS: Final = ("limit", "remaining", "reset")
 _UNITS: Final = ("requests", "tokens")
@@ -15,8 +15,7 @@ _ANTHROPICS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A limit as headers tell it: its cap, what is left of it, and seconds until it is whole."""
 
     cap: int

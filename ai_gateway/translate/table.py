@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ai_gateway.errors import BadRequest
 from ai_gateway.formats import Body, Format
@@ -39,8 +38,7 @@ OWN: Final[dict[tuple[str, str], Callable[[Body], dict[str, Any]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(NamedTuple):
     """A request as a model of one dialect takes it, and the way back of what it answers.
 
     ``asked`` is the caller's own request, ``created`` when it came, in seconds since 1970.

@@ -10,9 +10,8 @@ receivers of webhooks are told is a ``notice``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
@@ -52,8 +51,7 @@ _STATUSES = range(200, 600)  # of a whole answer (RFC 9110, 15)
 _BINARY = "/audio/"  # paths below it may answer with something else than JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A model's answer; times in milliseconds since the call began, the wait for a connection too.
 
     ``body`` is the JSON object that came, or the bytes of another type below ``/audio/``;
@@ -268,7 +266,7 @@ class Upstreams:
         raw = incoming.whole(self._max_response)
         if raw.status not in _STATUSES:
             raise UpstreamError(f"{endpoint.who} answered with the status {raw.status}.")
-        return replace(raw, headers=relay.incoming(raw.headers))
+        return raw._replace(headers=relay.incoming(raw.headers))
 
     def notify(self, given: Notice, *, cancel: Cancel = NEVER) -> tuple[int, Mapping[str, str]]:
         """The status and headers that a receiver of webhooks answers ``given`` with.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 import httpx
 
@@ -15,8 +14,7 @@ from ai_gateway.upstream.cancel import Hold
 from ai_gateway.upstream.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class RawReply:
+class RawReply(NamedTuple):
     """An upstream's answer of any status; times in milliseconds since the call began."""
 
     status: int
@@ -26,8 +24,7 @@ class RawReply:
     latency_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request, and the two ends of its time, of the clock's monotonic time."""
 
     method: str
@@ -36,11 +33,11 @@ class Call:
     body: bytes
     started: float
     deadline: float
+    hold: Hold
     #: Whether the upstream may get it twice, should a kept connection turn out to be dead.
     repeatable: bool = True
     #: Seconds that the answer may pause, once it has begun.
     stall: float | None = None
-    hold: Hold = field(default_factory=Hold)
 
 
 class Incoming:

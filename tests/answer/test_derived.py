@@ -1,6 +1,5 @@
 """A decision is derived again from its record, and what does not fit is said."""
 
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -77,5 +76,5 @@ def test_a_record_that_was_changed_does_not_come_out() -> None:
 )
 def test_where_nothing_was_drawn_nothing_is_derived(changed) -> None:
     """A model that the caller or a policy named, a cached answer, a refusal."""
-    row = recorded(replace(choose(("a",), {"a": Score()}, Routing(), 1), selection="policy"))
+    row = recorded(choose(("a",), {"a": Score()}, Routing(), 1)._replace(selection="policy"))
     assert derived({**row, **changed}, ROUTE) is None

@@ -22,7 +22,7 @@ from ai_gateway.errors import GatewayError, RateLimited, TooLarge
 from ai_gateway.limits import plan
 from ai_gateway.limits.engine import Limits, Refused, Reserved
 from ai_gateway.limits.meter import Meter, Shown
-from ai_gateway.limits.plan import ASKING, BILLION, Entry, Rule, Who
+from ai_gateway.limits.plan import ASKING, BILLION, Entry, Plan, Rule, Who
 from ai_gateway.limits.worst import Prices, tokens_in, tokens_out
 from ai_gateway.manifest.model import Manifest, Route
 from ai_gateway.translate.anthropic.messages_request import MAX_TOKENS
@@ -79,6 +79,9 @@ class Gate:
         self._rerouted = tuple(sorted({model for *_, model, asks in policies.models() if not asks}))
         self._routes = {route.name: route for route in manifest.routes}
         self._plan = lru_cache(maxsize=_PLANS)(self._planned)
+        #: By all of a call that its plan follows from.
+        self._plans: dict[tuple[object, ...], Plan] = {}
+        self._nameable = {"auto", *manifest.models, *self._routes}
         limits.adopt(self._rules, [route.name for route in manifest.nameables()])
 
     def arrive(self, event: Event) -> None:
@@ -110,11 +113,9 @@ class Gate:
         event = call.event
         if not self._rules or event.caller.scheme == _JOB:
             return
-        units = None if call.surface != _CACHE else ("cost",)
-        models, routes = self._able(call), self._named(call)
-        found = self._plan(_who(event.caller), routes, models, units)
+        found = self._known(call, None if call.surface != _CACHE else ("cost",))
         if event.meter.counted:
-            found = tuple(entry for entry in found if entry.rule.unit != "requests")
+            found = found.again()
         decision.hold = self._hold(event.meter, found, self._worst(call, found))
         event.meter.counted = True
 
@@ -131,14 +132,15 @@ class Gate:
         if self._rules:
             routes = (event.route.name,)
             found = self._plan(_who(event.caller), routes, (), ("requests",))
-            self._hold(event.meter, found, [1] * len(found))
+            self._hold(event.meter, found, [1] * len(found.entries))
 
-    def _hold(self, meter: Meter, found: Sequence[Entry], amounts: Sequence[int]) -> Hold | None:
-        if not found:
+    def _hold(self, meter: Meter, found: Plan, amounts: Sequence[int]) -> Hold | None:
+        """What was taken, if anything of it is to be settled."""
+        if not found.entries:
             return None
         refusal: RateLimited | None = None
         try:
-            reserved = self._limits.take(found, amounts, self._manifest.limits_on_error)
+            reserved = self._limits.take(found.entries, amounts, self._manifest.limits_on_error)
         except Refused as refused:
             reserved, refusal = refused.reserved, refused.error
         for entry, state in zip(reserved.entries, reserved.states, strict=True):
@@ -148,7 +150,25 @@ class Gate:
         if refusal is not None:
             meter.counted = True
             raise refusal
-        return Hold(self._limits, reserved)
+        return Hold(self._limits, reserved) if found.settles else None
+
+    def _known(self, call: Call, units: tuple[str, ...] | None) -> Plan:
+        """What ``call`` meets, worked out once for all that are alike."""
+        route, caller = call.event.route, call.event.caller
+        named = call.model or "auto"
+        if named not in self._nameable:
+            named = ""  # a text of the caller's, of any length
+        key = (
+            *(caller.tenant, caller.team, caller.id, caller.models),
+            *(route.name, route.routing.models, named, call.routed, units),
+        )
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            models, routes = self._able(call), self._named(call)
+            plan = self._plans[key] = self._plan(_who(caller), routes, models, units)
+        return plan
 
     def _planned(
         self,
@@ -156,8 +176,8 @@ class Gate:
         names: tuple[str, ...],
         models: tuple[str, ...],
         units: tuple[str, ...] | None,
-    ) -> tuple[Entry, ...]:
-        return tuple(
+    ) -> Plan:
+        return Plan.of(
             entry
             for rule in self._rules
             if units is None or rule.unit in units
@@ -184,14 +204,14 @@ class Gate:
         able = dict.fromkeys((*candidates, *instead, *self._rerouted))
         return tuple(name for name in able if may_ask(name, call.event.caller))
 
-    def _worst(self, call: Call, found: Sequence[Entry]) -> list[int]:
+    def _worst(self, call: Call, found: Plan) -> list[int]:
         """The amount of each entry."""
-        if all(entry.rule.unit == "requests" for entry in found):
-            return [1] * len(found)
+        if found.of_requests:
+            return [1] * len(found.entries)
         given = tokens_in(call.format, call.body, call.texts())
         return [
             1 if entry.rule.unit == "requests" else self._most(call, entry, given)
-            for entry in found
+            for entry in found.entries
         ]
 
     def _most(self, call: Call, entry: Entry, given: int) -> int:

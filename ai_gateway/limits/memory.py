@@ -54,9 +54,9 @@ class MemoryStore:
         """Take all ``amounts``, or nothing."""
         now = self._clock.now()
         with self._lock:
-            lost = tuple(c.rule for c in counters if c.budget and c.rule not in self._known)
+            lost = [c.rule for c in counters if c.budget and c.rule not in self._known]
             if lost:
-                return Outcome(None, (), lost)
+                return Outcome(None, (), tuple(lost))
             found = [self._found(counter, now) for counter in counters]
             refused, latest = None, 0.0
             for index, (end, taken, _) in enumerate(found):

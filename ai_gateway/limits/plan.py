@@ -87,6 +87,28 @@ class Entry:
     models: frozenset[str] | None
 
 
+class Plan(NamedTuple):
+    """The counters that a call meets."""
+
+    entries: tuple[Entry, ...]
+    #: Whether each counts requests, of which the call is one.
+    of_requests: bool
+    #: Whether the call may come to something else than was taken for it.
+    settles: bool
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Plan:
+        """The plan of ``entries``."""
+        found = tuple(entries)
+        of_requests = all(entry.rule.unit == "requests" for entry in found)
+        of_some_models = any(entry.models is not None for entry in found)
+        return cls(found, of_requests, settles=of_some_models or not of_requests)
+
+    def again(self) -> Plan:
+        """What a second call of one request meets, which is no second request."""
+        return Plan.of(entry for entry in self.entries if entry.rule.unit != "requests")
+
+
 def rules(manifest: Manifest) -> tuple[Rule, ...]:
     """All that ``manifest`` counts: the routes' own limits first."""
     return tuple(

@@ -1,6 +1,5 @@
 """A decision is derived again from its record, and what does not fit is said."""
 
-
 import pytest
 from hypothesis import given
 

@@ -116,6 +116,35 @@ def test_a_second_call_of_one_request_takes_no_second_request(begin) -> None:
     assert left(gate, call) == ["2", str(100_000 - 2 * 111)]
 
 
+def test_a_request_alone_is_not_settled(begin) -> None:
+    """One that counts whatever becomes of it holds nothing; the next one finds it counted."""
+    gate, route = begin(LIMITED | {"limits": [{"per": "key", "requests": "3/min"}], "budgets": []})
+    for remaining in ("2", "1"):
+        call, decision = request(route)
+        gate.reserve(call, decision)
+        assert decision.hold is None
+        assert left(gate, call) == [remaining, None]
+
+
+def test_a_name_that_is_none_of_ours_is_not_remembered(begin) -> None:
+    """Callers may send any text as a model; what is remembered of them does not grow by it."""
+    gate, route = begin(LIMITED | {"limits": [{"per": "key", "requests": "9/min"}], "budgets": []})
+    for model in (None, "m", "no-such-model", "another-one"):
+        gate.reserve(*request(route, model))
+    kept = [key for key in gate._plans if "no-such-model" in key or "another-one" in key]
+    assert (len(gate._plans), kept) == (3, [])
+
+
+def test_what_is_remembered_of_calls_is_bounded(begin) -> None:
+    """One more than are remembered, and the others are worked out anew and count as before."""
+    gate, route = begin()
+    for tenant, remaining in (("a", "2"), ("b", "2"), ("a", "1")):
+        gate._plans = dict.fromkeys(map(str, range(10_000)))
+        call, decision = request(route, tenant=tenant)
+        gate.reserve(call, decision)
+        assert (len(gate._plans), left(gate, call)[0]) == (1, remaining)
+
+
 def test_an_answer_of_unknown_use_keeps_what_it_reserved(begin) -> None:
     """What an upstream does not tell is no gift; a gateway's own answer has used nothing."""
     gate, route = begin()

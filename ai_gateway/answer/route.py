@@ -39,6 +39,13 @@ class Choice(NamedTuple):
     candidates: tuple[Candidate, ...]
 
 
+class Odds(NamedTuple):
+    """The candidates of a draw, and the probability of each."""
+
+    candidates: tuple[Candidate, ...]
+    probabilities: tuple[float, ...]
+
+
 def pinned(model: str, score: Score) -> Choice:
     """The caller named the model: nothing is drawn."""
     return Choice("pinned", model, 1.0, None, (Candidate(model, 1.0, score),))
@@ -51,7 +58,17 @@ def choose(
     seed: int,
     canary: Canary | None = None,
 ) -> Choice:
-    """One of ``models`` (at least one), drawn by ``seed``.
+    """One of ``models`` (at least one), drawn by ``seed``; see ``odds``."""
+    return draw(odds(models, scores, routing, canary), seed)
+
+
+def odds(
+    models: Sequence[str],
+    scores: Mapping[str, Score],
+    routing: Routing,
+    canary: Canary | None = None,
+) -> Odds:
+    """What every seed draws from.
 
     A ``canary`` among them has its share whatever its score, and the others share the rest.
     """
@@ -62,12 +79,17 @@ def choose(
         rest = dict(zip(others, _probabilities(others, scores, routing), strict=True))
         shares = mixed(rest, canary)
         probabilities = [shares[model] for model in models]
-    index = drawn(probabilities, seed / SEEDS)
     candidates = tuple(
         Candidate(model, probability, scores[model])
         for model, probability in zip(models, probabilities, strict=True)
     )
-    return Choice("policy", models[index], probabilities[index], seed, candidates)
+    return Odds(candidates, tuple(probabilities))
+
+
+def draw(given: Odds, seed: int) -> Choice:
+    """The candidate that ``seed`` draws."""
+    found = given.candidates[drawn(given.probabilities, seed / SEEDS)]
+    return Choice("policy", found.model, found.probability, seed, given.candidates)
 
 
 def _probabilities(

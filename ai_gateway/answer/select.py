@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import is_not
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.call import AUTO, Call
 from ai_gateway.answer.record import MAX_NAME, Decision
-from ai_gateway.answer.route import SEEDS, Candidate, Choice, choose, pinned
-from ai_gateway.answer.weights import Score, Weights
+from ai_gateway.answer.route import SEEDS, Candidate, Choice, Odds, draw, odds, pinned
+from ai_gateway.answer.weights import Publication, Score, Weights
 from ai_gateway.errors import BadRequest, Forbidden, UnknownModel
-from ai_gateway.manifest.model import Manifest, Route
+from ai_gateway.manifest.model import Manifest, Route, Routing
+from ai_gateway.resilience import Canary
 
 #: Why a model is no candidate of a caller's.
 NOT_THE_CALLERS: Final = "the caller may not ask it"
+#: Of routes, and sets of their models, whose odds are remembered.
+_MOST: Final = 1000
+
+
+class _Known(NamedTuple):
+    """Odds, and the very scores and rules that they follow from."""
+
+    odds: Odds
+    scores: Publication
+    routing: Routing
+    canary: Canary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,8 @@ class Selection:
     random: Random
     #: Of models that may be left alone: why this one is now, as an error's code, or None.
     unavailable: Mapping[str, Callable[[], str | None]]
+    #: By route and models.
+    _odds: dict[object, _Known] = field(default_factory=dict, repr=False)
 
     def choice(self, call: Call, decision: Decision) -> Choice:
         """The model that ``call`` goes to.
@@ -45,14 +60,28 @@ class Selection:
         if not models:
             raise UnknownModel(f"No model is defined for route {route.name}.", param="model")
         excluded = self._excluded(call, models)
-        eligible = [model for model in models if model not in excluded]
-        scores = {model: published.score(model) for model in models}
-        seed = self.random.randrange(SEEDS)
-        choice = choose(eligible, scores, route.routing, seed, route.canary)
+        eligible = tuple(model for model in models if model not in excluded)
+        given = self._given(call, eligible, published)
+        choice = draw(given, self.random.randrange(SEEDS))
         if not excluded:
             return choice
-        others = (Candidate(name, 0.0, scores[name], why) for name, why in excluded.items())
+        score = published.score
+        others = (Candidate(name, 0.0, score(name), why) for name, why in excluded.items())
         return choice._replace(candidates=(*choice.candidates, *others))
+
+    def _given(self, call: Call, models: tuple[str, ...], published: Publication) -> Odds:
+        """The odds of ``models``, worked out once for each publication of scores."""
+        route = call.event.route
+        key = (route.name, call.model if call.routed else None, models)
+        known = self._odds.get(key)
+        rules = (published, route.routing, route.canary)
+        if known is None or any(map(is_not, known[1:], rules)):
+            scores = {model: published.score(model) for model in models}
+            if len(self._odds) >= _MOST:
+                self._odds.clear()
+            found = odds(models, scores, route.routing, route.canary)
+            known = self._odds[key] = _Known(found, *rules)
+        return known.odds
 
     def _rerouted(self, call: Call, model: str, score: Score) -> Choice:
         """The model that a policy says, whoever the caller named; it may not be the caller's."""
@@ -68,6 +97,8 @@ class Selection:
         Raises Forbidden where he may ask none.
         """
         caller = call.event.caller
+        if caller.models is None:
+            return self._unable(call, models)
         others = [model for model in models if not may_ask(model, caller)]
         if len(others) == len(models):
             raise Forbidden(f"Route {call.event.route.name} has no model that this caller may ask.")

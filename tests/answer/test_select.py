@@ -10,7 +10,7 @@ import pytest
 from ai_gateway.answer.call import Call
 from ai_gateway.answer.record import Decision
 from ai_gateway.answer.select import Selection
-from ai_gateway.answer.weights import Publication
+from ai_gateway.answer.weights import Publication, Score
 from ai_gateway.contract import Event
 from ai_gateway.errors import BadRequest, UnknownModel
 from ai_gateway.formats import Format
@@ -107,3 +107,25 @@ def test_a_canary_that_is_left_alone_has_no_share() -> None:
     )
     found = choice(selection({"b": "model_circuit_open"}, a="openai", b="openai"), asked)
     assert (found.chosen, found.propensity) == ("a", 1.0)
+
+
+def test_what_is_published_is_drawn_from_at_once() -> None:
+    """What was worked out for the scores before is not drawn from again, nor for other rules."""
+    chooses = selection(a="openai", b="openai")
+
+    def odds(**routing: object) -> list[float]:
+        found = choice(chooses, call({"messages": MESSAGES}, routing={"explore": 0, **routing}))
+        return [candidate.probability for candidate in found.candidates]
+
+    assert odds() == [0.5, 0.5]
+    chooses.weights.current = Publication("w1", scores={"a": Score(0.2), "b": Score(0.6)})
+    assert odds() == [0.0, 1.0]
+    assert odds(policy="weighted") == pytest.approx([0.25, 0.75])
+
+
+def test_what_is_remembered_of_draws_is_bounded() -> None:
+    """One route more than are remembered, and the others are worked out anew."""
+    chooses = selection(a="openai", b="openai")
+    chooses._odds.update(dict.fromkeys(range(1000)))
+    assert choice(chooses, call({"messages": MESSAGES})).propensity == 0.5
+    assert len(chooses._odds) == 1

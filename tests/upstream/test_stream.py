@@ -661,7 +661,6 @@ def test_nothing_leaks(upstream: FakeUpstream, over: threading.Event) -> None:
     over.set()
     (transport,) = ways._transports._all()
     assert eventually(lambda: len(upstream.open) == len(transport.pool) <= 3)
-    taken = [transport.pool._free.acquire(blocking=False) for _ in range(4)]
-    assert taken == [True, True, True, False]
+    assert transport.pool._free.qsize() == 3
     ways.close()
     assert eventually(lambda: not upstream.open)

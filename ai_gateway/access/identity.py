@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ai_gateway.access.allowed import may_call
 from ai_gateway.access.asked import says_json
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ai_gateway.portal.sessions import Sessions
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+#: Who knows the administrator's key.
+_ADMIN: Final = Caller(id="admin", scheme="api-key", admin=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Identity:
         text = _text(key).strip()
         sent = digest(text)
         if self.admin_digest and hmac.compare_digest(sent, self.admin_digest):
-            return Caller(id="admin", scheme="api-key", admin=True)
+            return _ADMIN
         if self.keys and (found := self.keys.find(sent)):
             return found
         bearer = not (headers.get("x-api-key") or headers.get("api-key"))

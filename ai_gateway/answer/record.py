@@ -113,7 +113,6 @@ def row(
     """
     event, route = decision.event, decision.event.route
     latency = (now - event.started) * 1000
-    keep = _redacted(masks) if route.privacy == "redacted" else _PRIVACY[route.privacy]
     return {
         "schema_version": 1,
         "request_id": event.request_id,
@@ -125,9 +124,7 @@ def row(
         "tenant": event.caller.tenant,
         "key_id": event.caller.id,
         "privacy": route.privacy,
-        "input": keep(decision.input),
-        "request": _request(decision, masks, keep),
-        "output": keep(decision.output and masks.hidden(decision.output, "output")),
+        **_texts(decision, masks),
         "response_digest": decision.digest,
         "policies": policies,
         "verdicts": [_columns(verdict, _VERDICT) for verdict in decision.verdicts],
@@ -189,6 +186,19 @@ def _model(decision: Decision, masks: Masks) -> str | None:
     return masks.hidden(named, "input")
 
 
+def _texts(decision: Decision, masks: Masks) -> dict[str, str | None]:
+    """What was said, as far as the route's privacy lets a record hold it."""
+    privacy = decision.event.route.privacy
+    if privacy == "none":
+        return {}
+    keep = _redacted(masks) if privacy == "redacted" else _PRIVACY[privacy]
+    return {
+        "input": keep(decision.input),
+        "request": _request(decision, masks, keep),
+        "output": keep(decision.output and masks.hidden(decision.output, "output")),
+    }
+
+
 def _request(decision: Decision, masks: Masks, keep: _Keep) -> str | None:
     request = decision.request
     if request is None:
@@ -210,11 +220,7 @@ def _hashed(text: str | None) -> str | None:
     return text if text is None else digest(text.encode("utf-8", "surrogatepass"))
 
 
-def _none(_text: str | None) -> None:
-    return None
-
-
-_PRIVACY = {"full": _full, "hashed": _hashed, "none": _none}
+_PRIVACY = {"full": _full, "hashed": _hashed}
 
 
 def digest(data: bytes) -> str:

@@ -110,16 +110,16 @@ def parts(content: object) -> Iterator[str]:
         yield content
     elif isinstance(content, list):
         for part in content:
-            found = part.get("text") or part.get("refusal") if isinstance(part, Mapping) else part
+            found = part.get("text") or part.get("refusal") if isinstance(part, dict) else part
             if isinstance(found, str):
                 yield found
 
 
 def _arguments(message: Body) -> Iterator[str]:
     calls = listed(message, "tool_calls")
-    functions = [call.get("function") for call in calls if isinstance(call, Mapping)]
+    functions = [call.get("function") for call in calls if isinstance(call, dict)]
     for function in (*functions, message.get("function_call")):
-        if isinstance(function, Mapping) and isinstance(function.get("arguments"), str):
+        if isinstance(function, dict) and isinstance(function.get("arguments"), str):
             yield function["arguments"]
 
 
@@ -144,9 +144,9 @@ def read(body: Body) -> Reading:
 
 
 def _answer(choice: object) -> Body:
-    message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(message, Mapping):
-        filtered = isinstance(choice, Mapping) and choice.get("finish_reason") == "content_filter"
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        filtered = isinstance(choice, dict) and choice.get("finish_reason") == "content_filter"
         why = ": the provider's content filter acted" if filtered else ""
         raise UpstreamError(f"The model answered with a choice without a message{why}.")
     content = message.get("content")
@@ -157,7 +157,7 @@ def _answer(choice: object) -> Body:
 
 def usage(found: object) -> Usage:
     """Tokens as chat completions count them."""
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         return Usage()
     return Usage(
         input=count(found, "prompt_tokens"),
@@ -186,17 +186,17 @@ class Reader:
 
     def add(self, chunk: Body) -> None:
         """One ``chat.completion.chunk``."""
-        if isinstance(chunk.get("usage"), Mapping):
+        if isinstance(chunk.get("usage"), dict):
             self._usage = usage(chunk["usage"])
         for choice in listed(chunk, "choices"):
-            if isinstance(choice, Mapping):
+            if isinstance(choice, dict):
                 self._add(choice)
 
     def _add(self, choice: Body) -> None:
         index, delta = count(choice, "index"), choice.get("delta")
         if isinstance(choice.get("finish_reason"), str):
             self._finish = self._finish or choice["finish_reason"]
-        if not isinstance(delta, Mapping):
+        if not isinstance(delta, dict):
             return
         for name in ("content", "refusal"):
             said = delta.get(name)
@@ -220,10 +220,10 @@ def says(chunk: Body) -> bool:
 
 
 def _says(choice: object) -> bool:
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, dict):
         return False
     delta = choice.get("delta")
-    said = delta.items() if isinstance(delta, Mapping) else ()
+    said = delta.items() if isinstance(delta, dict) else ()
     return bool(choice.get("finish_reason")) or any(value for key, value in said if key != "role")
 
 

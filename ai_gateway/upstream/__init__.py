@@ -46,6 +46,7 @@ IDLE = 60.0  # seconds that a connection is kept without use
 STALL = 60.0  # seconds between two reads of a stream
 _MODELS = 1000  # of which the endpoints are remembered
 
+_UNAUTHORIZED = int(HTTPStatus.UNAUTHORIZED)
 _STATUSES = range(200, 600)  # of a whole answer (RFC 9110, 15)
 
 _BINARY = "/audio/"  # paths below it may answer with something else than JSON
@@ -312,7 +313,7 @@ class Upstreams:
         credential = endpoint.credential
         token = credential.token()
         incoming = sent(endpoint, call, token, self._clock)
-        if incoming.status == HTTPStatus.UNAUTHORIZED and credential.renewable:
+        if incoming.status == _UNAUTHORIZED and credential.renewable:
             incoming.whole(self._max_response)
             credential.renew()
             token = credential.token()

@@ -91,6 +91,25 @@ class Event:
     #: What its spans are of; None where nobody wants any.
     trace: Trace | None = None
 
+    def of(self, caller: Caller) -> Event:
+        """The same, by ``caller``. ``dataclasses.replace`` costs twice as much, at each request."""
+        return Event(
+            self.request_id,
+            self.route,
+            self.method,
+            self.path,
+            self.received_at,
+            self.started,
+            self.path_parameters,
+            self.query,
+            self.headers,
+            self.body,
+            caller,
+            self.meter,
+            self.cancel,
+            self.trace,
+        )
+
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; raises BadRequest (InvalidJSON, TooDeep) with what was found."""
         value = strictjson.loads(self.body)

@@ -53,7 +53,7 @@ def dispatch(event: Event, handler: Handler, snapshot: Snapshot) -> Response:
     try:
         caller = snapshot.identity.caller(event.route, event.method, event.headers)
         if caller is not event.caller:
-            event = replace(event, caller=caller)
+            event = event.of(caller)
         allow(event.route, caller)
         _limit(event, snapshot)
         reply = handler(event, snapshot.context)

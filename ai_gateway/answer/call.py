@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from ai_gateway import strictjson
 from ai_gateway.answer.pieces import Pieces
 from ai_gateway.contract import Event
 from ai_gateway.errors import BadRequest
@@ -89,3 +90,12 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: Chunks | None = None
     pieces: Pieces | None = None
+    #: What ``data`` wrote; a changed copy of the answer begins without.
+    _data: list[bytes] = field(init=False, default_factory=list, repr=False, compare=False)
+
+    def data(self) -> bytes:
+        """The body as it leaves, written once for its digest and its caller."""
+        if not self._data:
+            body = self.body
+            self._data.append(body if isinstance(body, bytes) else strictjson.dumps(body))
+        return self._data[0]

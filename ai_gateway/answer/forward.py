@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from ai_gateway import strictjson
 from ai_gateway.access.allowed import may_ask
 from ai_gateway.answer.attempts import attempted, cancel, deadline
 from ai_gateway.answer.call import Answer, Call
@@ -101,8 +100,9 @@ class Forward:
         answered = spoken.answer(said)
         if call.format.named:  # the endpoint calls it by another name
             answered = {**answered, call.format.named: place.name}
-        decision.digest = digest(strictjson.dumps(answered))
-        return Answer(place.name, reading.text, answered, reply.status, headers)
+        answer = Answer(place.name, reading.text, answered, reply.status, headers)
+        decision.digest = digest(answer.data())
+        return answer
 
     def _open(
         self, call: Call, turn: Turn, choice: Choice, decision: Decision, ended: Ended
@@ -214,9 +214,11 @@ class Forward:
 def _own_answer(body: Body, turn: Turn, choice: Choice, decision: Decision) -> Answer:
     """What the gateway says in place of a model that nobody can ask for it."""
     turn.end()
-    decision.served, decision.digest = turn.place.name, digest(strictjson.dumps(body))
     headers = _explain(turn.place.name, choice, simulated=False)
-    return Answer(turn.place.name, body=body, headers=headers | {"x-gateway-estimated": "true"})
+    headers["x-gateway-estimated"] = "true"
+    answer = Answer(turn.place.name, body=body, headers=headers)
+    decision.served, decision.digest = turn.place.name, digest(answer.data())
+    return answer
 
 
 def _own(call: Call, form: Format) -> list[tuple[str, str]]:

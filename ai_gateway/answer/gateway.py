@@ -11,7 +11,6 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from ai_gateway import strictjson
 from ai_gateway.answer.asking import Asking
 from ai_gateway.answer.cached import Caching
 from ai_gateway.answer.call import Answer, Call
@@ -169,9 +168,7 @@ def _alone(event: Event) -> Event:
 
 def _said(answer: Answer, decision: Decision) -> Answer:
     """``answer``, whose body is another than the model's."""
-    body = answer.body
-    data = body if isinstance(body, bytes) else strictjson.dumps(body)
-    decision.digest = digest(data)
+    decision.digest = digest(answer.data())
     return answer
 
 

@@ -96,4 +96,7 @@ def whole(answer: Answer) -> Reply:
     """An answer of an API that has no streams, or whose streams are bytes."""
     if answer.pieces is not None:
         return Reply(answer.pieces, status=answer.status, headers=answer.headers)
-    return Reply(answer.body, status=answer.status, headers=answer.headers)
+    headers = answer.headers
+    if not isinstance(answer.body, bytes):
+        headers = {"content-type": "application/json", **headers}
+    return Reply(answer.data(), status=answer.status, headers=headers)

@@ -78,7 +78,7 @@ def _begin(event: Event, snapshot: Snapshot) -> Request:
         event = replace(event, trace=snapshot.tracing.request(event))
     request = Request(event)
     CURRENT.set(request)
-    snapshot.context.metrics.running.add(request)
+    snapshot.context.metrics.running.add(event.request_id)
     return request
 
 
@@ -94,7 +94,7 @@ def _watched(request: Request, response: Response, snapshot: Snapshot) -> Respon
 def _over(request: Request, status: int, snapshot: Snapshot) -> None:
     """Tell of a request that is over; a stream that broke has another status than it began with."""
     event, decision, clock = request.event, request.decision, snapshot.context.clock
-    snapshot.context.metrics.running.discard(request)
+    snapshot.context.metrics.running.discard(event.request_id)
     if decision is not None and decision.streamed:
         status = decision.status
     _tell(event, status, snapshot, decision)

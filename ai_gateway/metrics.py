@@ -12,7 +12,6 @@ from ai_gateway.compliance.live import Objectives
 
 if TYPE_CHECKING:
     from ai_gateway.answer.record import Attempt, Decision
-    from ai_gateway.telemetry.current import Request
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -118,8 +117,8 @@ class Metrics:
             "Requests that a function works on, or whose stream is not over.",
             registry=self.registry,
         )
-        #: Those requests: to add one costs a tenth of what a gauge does.
-        self.running: set[Request] = set()
+        #: The ids of those requests: to add one costs a tenth of what a gauge does.
+        self.running: set[str] = set()
         self.in_flight.set_function(lambda: len(self.running))
         self.first_token = Histogram(
             "ai_gateway_time_to_first_token_seconds",

@@ -36,8 +36,9 @@ class Guard:
         GuardrailUnavailable where a check could not be run.
         """
         names = call.event.route.guardrails
+        recorded = call.event.route.privacy != "none"
         if not self.policies.names or names == ():
-            decision.input = _joined(call.texts())
+            decision.input = _joined(call.texts()) if recorded else None
             return call
         around = self._around(call)
         whose = call.event.caller.tenant
@@ -48,7 +49,7 @@ class Guard:
         if found.redactions:
             call, clean = self._redacted(call, found, decision)
             around = self._around(call)
-        decision.input = _joined(call.texts()) if clean else None
+        decision.input = _joined(call.texts()) if clean and recorded else None
         if self.reads("output", call.event.route):
             decision.scene = around
         self.settle(found, around, decision, clean=clean)

@@ -60,6 +60,11 @@ class Bridge:
         #: Refusals are counted and recorded by a thread of their own: a disk may be slow.
         self._clerk = ThreadPool("refusals", 1, 10_000)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the application is at work, also for callers who have left."""
+        return self._pool.busy or self._light.busy
+
     def serve(self, cycle: RequestResponseCycle) -> Coroutine[None, None, None] | None:
         """Give a request to a thread; what remains to be done where it cannot be given yet."""
         try:

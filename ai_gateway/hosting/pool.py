@@ -52,6 +52,12 @@ class ThreadPool:
         """Threads that wait for a job."""
         return len(self._idle)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        with self._lock:
+            return bool(self._queue) or self.size > len(self._idle)
+
     def submit(self, job: Job) -> bool:
         """Run ``job`` in a thread, soon; False when threads and queue are full."""
         with self._lock:

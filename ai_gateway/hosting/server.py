@@ -80,7 +80,8 @@ class Server(uvicorn.Server):
     ) -> None:
         self._certificates = Certificates(options.tls) if options.tls else None
         context = self._certificates.context if self._certificates else None
-        super().__init__(Config(Bridge(app, options, on_refused), options, context))
+        self._bridge = Bridge(app, options, on_refused)
+        super().__init__(Config(self._bridge, options, context))
         self._options = options
         self._ready = ready
         self._stopping = stopping
@@ -126,6 +127,12 @@ class Server(uvicorn.Server):
             os.write(self._options.control, b"\n")
         else:
             self._ready(self._url)
+
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for the application too: of a caller who has left there may be records to write."""
+        await super()._wait_tasks_to_complete()
+        while self._bridge.busy:  # noqa: ASYNC110 - threads tell no event of the loop's
+            await asyncio.sleep(0.05)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -7,19 +7,25 @@ on pipelined requests, refusals in the gateway's own shape, and a flag for a cal
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
+import uuid
 from collections import deque
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ai_gateway.errors import BadRequest, GatewayError
+from ai_gateway.errors import BadRequest, GatewayError, internal_error
 from ai_gateway.hosting.arrival import Arrival, arrival_of
 from ai_gateway.hosting.bridge import Bridge
 from ai_gateway.hosting.options import ServerOptions
-from ai_gateway.hosting.refusals import HeadersTooLarge
+from ai_gateway.hosting.refusals import HeadersTooLarge, Refusal
 
+logger = logging.getLogger(__name__)
+
+#: A fault of the server's own, which ends one connection and no more.
+_FAULT = "A request could not be served."
 #: Requests that one connection may send ahead of their answers.
 _PIPELINED = 32
 
@@ -119,12 +125,38 @@ class Protocol(HttpToolsProtocol):
         self._next = cycle
 
     def _serve(self) -> None:
+        """Hand over the request whose turn it is, unless it is refused by now."""
         cycle, self._next = self._next, None
-        remains = self.config.bridge.serve(cycle) if cycle else None
+        if cycle is None or arrival_of(cycle).refused:
+            return
+        try:
+            remains = self.config.bridge.serve(cycle)
+        except Exception:
+            logger.exception(_FAULT)
+            self.give_up()
+            return
         if remains:
             task = self.loop.create_task(remains)
-            task.add_done_callback(self.tasks.discard)
+            task.add_done_callback(self._over)
             self.tasks.add(task)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error(_FAULT, exc_info=error)
+            self.give_up()
+
+    def give_up(self) -> None:
+        """End the connection, with a 500 for a caller who has nothing of an answer."""
+        current = self._cycles[0] if self._cycles else None
+        if current and not current.response_started and not self.transport.is_closing():
+            request_id = uuid.uuid4().hex
+            refusal = Refusal(internal_error(request_id), request_id=request_id)
+            self.transport.write(refusal.wire(self.config.bridge.safety))
+        if current:
+            current.disconnected = True  # what its thread still gives goes nowhere
+            arrival_of(current).leave()
+        self.transport.close()
 
     # The parser's calls
 

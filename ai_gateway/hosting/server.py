@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
@@ -21,7 +21,7 @@ from ai_gateway.certificates import Certificates
 from ai_gateway.hosting.bridge import Bridge
 from ai_gateway.hosting.loop import Loop
 from ai_gateway.hosting.options import ServerOptions
-from ai_gateway.hosting.protocol import Config
+from ai_gateway.hosting.protocol import Config, Protocol
 from ai_gateway.hosting.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -127,6 +127,14 @@ class Server(uvicorn.Server):
             os.write(self._options.control, b"\n")
         else:
             self._ready(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop gracefully; who has no answer by the end of the grace is told that none comes."""
+        await super().shutdown(sockets)
+        for connection in cast("set[Protocol]", self.server_state.connections.copy()):
+            connection.give_up()
+            connection.transport.abort()  # nobody is left to send what its caller does not take
+        await asyncio.sleep(0)  # they are told of their end
 
     async def _wait_tasks_to_complete(self) -> None:
         """Wait for the application too: of a caller who has left there may be records to write."""

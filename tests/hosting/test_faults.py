@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.hosting.conftest import head, running
 
@@ -43,3 +47,70 @@ def test_a_stop_waits_for_the_handler_of_a_caller_who_left() -> None:
         server.server.stop()
         assert server.exits.get(timeout=5) == 0
         assert recorded.is_set()
+
+
+def _most(path: str) -> int:
+    if path == "/bad":
+        raise KeyError(path)
+    return 1000
+
+
+@pytest.mark.parametrize("before", [b"", head("GET", "/good")], ids=["first", "behind another"])
+def test_a_fault_before_the_application_is_a_500(
+    before: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in the log, an answer, and the end of this connection alone."""
+    with running(ok, max_body=_most) as server:
+        with server.connect() as caller:
+            caller.sendall(before + head("GET", "/bad"))
+            said = everything(caller)
+        assert said.count(b"HTTP/1.1 200 OK") == bool(before)
+        assert said.count(b"HTTP/1.1 500 ") == 1
+        assert server.get("/good").status == 200
+    assert [record.message for record in caplog.records] == ["A request could not be served."]
+
+
+def test_a_fault_in_what_remains_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    """What is done later, for a request that is not whole or is refused, is watched too."""
+
+    def shape(path: str) -> str:
+        raise KeyError(path)
+
+    with running(ok, max_body=_most, shape=shape) as server, server.connect() as caller:
+        caller.sendall(head("POST", "/", "Content-Length: 1001"))
+        assert everything(caller).startswith(b"HTTP/1.1 500 ")
+    assert [record.message for record in caplog.records] == ["A request could not be served."]
+
+
+def test_a_request_is_refused_once() -> None:
+    """A head that is wrong and a body that is no chunk, in one packet: one answer, one record."""
+    with running(ok) as server, server.connect() as caller:
+        caller.sendall(head("POST", "/", "Host: y", "Transfer-Encoding: chunked") + b"zz\r\n")
+        assert everything(caller).count(b"HTTP/1.1 ") == 1
+        server.refused.get(timeout=2)
+        with pytest.raises(queue.Empty):
+            server.refused.get(timeout=0.1)
+
+
+def _begins(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+    """Begin a stream, or nothing, and go on when the caller has left."""
+    left = threading.Event()
+    environ["gateway.disconnected"].add_callback(left.set)
+    start("200 OK", [])
+    if environ["PATH_INFO"] == "/stream":
+        yield b"begun"
+    left.wait(5)
+    yield b"late"
+
+
+def test_who_has_no_answer_by_the_end_of_the_grace_is_told() -> None:
+    """A 500; a stream is cut; and no handler waits for a server that has gone."""
+    with running(_begins, grace_seconds=0.2) as server:
+        with server.connect() as waits, server.connect() as streams:
+            waits.sendall(head("GET", "/"))
+            streams.sendall(head("GET", "/stream"))
+            time.sleep(0.2)
+            server.server.stop()
+            assert everything(waits).startswith(b"HTTP/1.1 500 ")
+            assert everything(streams).endswith(b"begun\r\n")
+        assert server.exits.get(timeout=5) == 0

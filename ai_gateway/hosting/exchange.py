@@ -97,6 +97,8 @@ class Exchange:
         return self._write
 
     def _write(self, chunk: bytes) -> None:
+        if not isinstance(chunk, bytes):
+            raise TypeError("a piece of a reply is not bytes")
         head = self._put_head()
         if self._environ["REQUEST_METHOD"] != "HEAD" and head.status not in _BODILESS:
             # A reply that is whole with this chunk wakes the event loop once, at its end.

@@ -34,15 +34,17 @@ class Forwarding:
             self._wait()
             return
         chunk, last = self.outbox.take()
-        whole = last and not self.outbox.broken
+        broken = last and self.outbox.broken
         try:
-            self._send(chunk, last=whole)
-        except RuntimeError:
+            # What comes with a failure may be all that its head declares.
+            self._send(b"" if broken else chunk, last=last and not broken)
+        except Exception:
             logger.exception("A reply was cut short.")
+            self._cycle.disconnected = True  # what still comes is not looked at again
+            arrival_of(self._cycle).leave()
             self._cycle.transport.close()
-            return
         self.outbox.taken(len(chunk))
-        if last and not whole and not self._cycle.disconnected:
+        if broken and not self._cycle.disconnected:
             self._cycle.transport.close()
 
     def _send(self, chunk: bytes, *, last: bool) -> None:

@@ -114,3 +114,32 @@ def test_who_has_no_answer_by_the_end_of_the_grace_is_told() -> None:
             assert everything(waits).startswith(b"HTTP/1.1 500 ")
             assert everything(streams).endswith(b"begun\r\n")
         assert server.exits.get(timeout=5) == 0
+
+
+def test_a_failure_after_the_last_byte_is_seen() -> None:
+    """All that the head declares would look whole: the record of it may have failed."""
+
+    def app(_environ: object, start: Any) -> Iterator[bytes]:
+        start("200 OK", [("Content-Length", "4")])
+        yield b"full"
+        raise ValueError
+
+    with running(app) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/"))
+        assert not everything(caller).endswith(b"full")
+
+
+@pytest.mark.parametrize("pieces", [["text"], [b"a", "text"], [b"a", "b", b"c"]])
+@pytest.mark.parametrize("headers", [[], [("Content-Length", "5")]], ids=["chunked", "declared"])
+def test_a_piece_that_is_not_bytes_ends_the_reply(pieces: list[Any], headers: list[Any]) -> None:
+    """Where it was given, so that the event loop never meets it."""
+
+    def app(_environ: object, start: Any) -> list[Any]:
+        start("200 OK", headers)
+        return pieces
+
+    with running(app) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/"))
+        said = everything(caller)
+    assert said.startswith(b"HTTP/1.1 500 ") == (pieces == ["text"])
+    assert not said.endswith(b"0\r\n\r\n")

@@ -44,6 +44,8 @@ class Head:
             raise ValueError("a header's value holds a control character")
         named = [(_name(name), value) for name, value in headers]
         own = dict(named)
+        if len(own) < len(named):
+            own = _joined(named)
         lines = "".join([f"{name}: {value}\r\n" for name, value in named])
         length = own.get("content-length")
         return cls(
@@ -59,6 +61,14 @@ class Head:
         if self.length is not None:
             return self
         return replace(self, lines=self.lines + b"content-length: %d\r\n" % length, length=length)
+
+
+def _joined(named: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Headers of which some come twice: what counts is all that they say (RFC 9110, 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in named:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 @lru_cache(maxsize=1000)

@@ -143,3 +143,22 @@ def test_a_piece_that_is_not_bytes_ends_the_reply(pieces: list[Any], headers: li
         said = everything(caller)
     assert said.startswith(b"HTTP/1.1 500 ") == (pieces == ["text"])
     assert not said.endswith(b"0\r\n\r\n")
+
+
+def _repeats(environ: dict[str, Any], start: Any) -> list[bytes]:
+    name, *values = environ["QUERY_STRING"].split(",")
+    start("200 OK", [(name, value) for value in values])
+    return [b"ok"]
+
+
+def test_a_reply_with_two_lengths_is_refused() -> None:
+    """Two readers could end it at two places."""
+    with running(_repeats) as server:
+        assert server.get("/?content-length,5,2").status == 500
+
+
+def test_a_reply_closes_whichever_header_says_so() -> None:
+    """Of several ``Connection`` headers each counts."""
+    with running(_repeats) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/?connection,close,x"))
+        assert everything(caller).endswith(b"ok\r\n0\r\n\r\n")

@@ -118,6 +118,7 @@ class Bridge:
         exchange = Exchange(self._app, told, outbox, self.safety)
         pool = self._light if cycle.scope["path"] in self._options.light_paths else self._pool
         if not pool.submit(exchange.run):
+            outbox.end()
             raise Overloaded
 
     async def _refuse(self, error: GatewayError, cycle: RequestResponseCycle) -> None:

@@ -107,17 +107,18 @@ class Outbox:
         chunks = self._chunks
         batch = [chunks.popleft() for _ in range(len(chunks))]
         if last:
-            self._end()
+            self.end()
         if self._due:
             if not batch and not last:
                 batch.append(self._due)
             self._due = b""
         return (batch[0] if len(batch) == 1 else b"".join(batch)), last
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Call nobody any more: who was called refers to this, which the collector had to find."""
         if self._pulse:
             self._pulse.cancel()
-        self._ready = _nothing  # who was called refers to this: the collector would have to come
+        self._ready = _nothing
 
     def watch(self) -> None:
         """Let ``take`` give the head's heartbeat where too little comes from the thread.

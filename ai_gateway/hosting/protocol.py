@@ -93,6 +93,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         for cycle in self._cycles:
             cycle.disconnected = True
+            cycle.on_response = _nothing  # it refers to this, and this to the cycle
             arrival_of(cycle).leave()
 
     def data_received(self, data: bytes) -> None:
@@ -270,3 +271,7 @@ class Protocol(HttpToolsProtocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of a reply whose caller has left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import socket
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosting.conftest import head, running
+from tests.hosting.conftest import Running, head, read, running
 
 
 def everything(caller: socket.socket) -> bytes:
@@ -162,3 +163,58 @@ def test_a_reply_closes_whichever_header_says_so() -> None:
     with running(_repeats) as server, server.connect() as caller:
         caller.sendall(head("GET", "/?connection,close,x"))
         assert everything(caller).endswith(b"ok\r\n0\r\n\r\n")
+
+
+def _left(server: Running, round_: Any) -> int:
+    """What only the collector can free after a round, once what is made once is made."""
+    for _ in range(2):
+        gc.collect()
+        gc.disable()
+        try:
+            round_()
+            time.sleep(0.3)
+            while not server.refused.empty():  # they hold what they refuse
+                server.refused.get()
+            left = gc.collect()
+        finally:
+            gc.enable()
+    return left
+
+
+def test_who_leaves_early_leaves_nothing_for_the_collector() -> None:
+    """Neither the connection nor what was to be sent on it."""
+
+    def app(_environ: object, start: Any) -> Iterator[bytes]:
+        start("200 OK", [])
+        while True:
+            yield b"x"
+            time.sleep(0.005)
+
+    def leave() -> None:
+        for _ in range(100):
+            with server.connect() as caller:
+                caller.sendall(head("GET", "/"))
+                caller.recv(1)
+
+    with running(app) as server:
+        assert _left(server, leave) < 200
+
+
+def test_a_full_house_leaves_nothing_for_the_collector() -> None:
+    """There is least time for it when requests are refused because there are too many."""
+    release = threading.Event()
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        release.wait(10)
+        return ok(environ, start)
+
+    def refuse() -> None:
+        assert {server.get("/").status for _ in range(100)} == {503}
+
+    with running(app, threads=1, queued=0) as server, server.connect() as first:
+        first.sendall(head("GET", "/"))
+        time.sleep(0.1)
+        left = _left(server, refuse)
+        release.set()
+        assert read(first).status == 200
+    assert left < 200

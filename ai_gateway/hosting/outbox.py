@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -28,6 +29,7 @@ class Outbox:
     __slots__ = (
         "_arrival",
         "_chunks",
+        "_context",
         "_due",
         "_loop",
         "_pulse",
@@ -47,6 +49,8 @@ class Outbox:
         self._loop = loop
         self._arrival = arrival
         self._ready = ready
+        #: The event loop's: a timer that it sets would keep the thread's, and all that is in it.
+        self._context = contextvars.copy_context()
         self._room: threading.Event | None = None
         self._chunks: deque[bytes] = deque()
         self._put = self._taken = 0
@@ -94,7 +98,7 @@ class Outbox:
         if not self._woken:
             self._woken = True
             try:
-                self._loop.call_soon_threadsafe(self._ready)
+                self._loop.call_soon_threadsafe(self._ready, context=self._context)
             except RuntimeError:  # the loop is closed: the server has stopped
                 return
 

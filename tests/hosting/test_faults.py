@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import queue
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -218,3 +220,30 @@ def test_a_full_house_leaves_nothing_for_the_collector() -> None:
         release.set()
         assert read(first).status == 200
     assert left < 200
+
+
+class _Kept:
+    """What a handler notes in a context variable."""
+
+
+_NOTED: contextvars.ContextVar[_Kept | None] = contextvars.ContextVar("noted", default=None)
+
+
+def test_an_idle_connection_keeps_nothing_of_the_last_request() -> None:
+    """Its timer runs in a context of the event loop's, not in that of the handler's thread."""
+    noted: list[weakref.ref[_Kept]] = []
+
+    def app(_environ: object, start: Any) -> Iterator[bytes]:
+        _NOTED.set(kept := _Kept())
+        noted.append(weakref.ref(kept))
+        del kept
+        start("200 OK", [])
+        yield b"x"
+        _NOTED.set(None)
+
+    with running(app) as server, server.connect() as caller:
+        for _ in range(20):
+            caller.sendall(head("GET", "/"))
+            read(caller)
+        time.sleep(0.1)
+        assert [found() for found in noted] == [None] * 20

@@ -11,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from ai_gateway.hosting.head import Head, status_line
 
 _BODILESS = (204, 304)
+#: Bytes of a body from which on to copy it costs more than to write it by itself. Over TLS each
+#: piece that is written is a record of its own.
+_JOINED = 16_384
 
 
 class Reply:
@@ -37,7 +40,10 @@ class Reply:
         pieces = self._begin(head) if head else []
         if not self._mute:
             pieces += self._framed(body, last=last)
-        cycle.transport.writelines(pieces)
+        if len(body) < _JOINED:
+            cycle.transport.write(b"".join(pieces))
+        else:
+            cycle.transport.writelines(pieces)
         if last:
             self._end()
 

@@ -6,6 +6,7 @@ import contextvars
 import gc
 import queue
 import socket
+import ssl
 import threading
 import time
 import weakref
@@ -13,8 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.hosting.conftest import Running, head, read, running
+from tests.hosting.test_tls import issue, trusting
 
 
 def everything(caller: socket.socket) -> bytes:
@@ -247,3 +250,32 @@ def test_an_idle_connection_keeps_nothing_of_the_last_request() -> None:
             read(caller)
         time.sleep(0.1)
         assert [found() for found in noted] == [None] * 20
+
+
+def _records(wire: bytes) -> int:
+    """The TLS records in ``wire``."""
+    count = 0
+    while wire:
+        wire = wire[5 + int.from_bytes(wire[3:5], "big") :]
+        count += 1
+    return count
+
+
+def test_a_short_reply_is_one_record_of_tls(tmp_path: Any) -> None:
+    """Each record is encrypted and authenticated by itself; a caller reads them one by one."""
+    authority = trustme.CA()
+    come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+    older = trusting(authority, maximum_version=ssl.TLSVersion.TLSv1_2)  # 1.3 sends tickets as well
+    tls = older.wrap_bio(come, go, server_hostname="localhost")
+    with running(ok, tls=issue(authority, tmp_path)) as server, server.connect() as caller:
+        for act in (tls.do_handshake, lambda: tls.read(1)):
+            while True:
+                try:
+                    act()
+                    break
+                except ssl.SSLWantReadError:
+                    caller.sendall(go.read())
+                    come.write(wire := caller.recv(65_536))
+            if act == tls.do_handshake:
+                tls.write(head("GET", "/"))
+    assert _records(wire) == 1

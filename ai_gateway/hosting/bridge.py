@@ -69,7 +69,7 @@ class Bridge:
         """Give a request to a thread; what remains to be done where it cannot be given yet."""
         try:
             most = self._most(cycle.scope)
-            if most and not arrival_of(cycle).complete:
+            if most is not None and not arrival_of(cycle).complete:
                 return self._late(cycle, most)
             self._hand_over(cycle, _taken(cycle, most))
         except GatewayError as error:
@@ -85,13 +85,13 @@ class Bridge:
         if not self._clerk.submit(lambda: _call(self._on_refused, refusal)):
             logger.warning("A refusal (%s) was not recorded: too many.", refusal.error.code)
 
-    def _most(self, scope: Scope) -> int:
-        """The bytes that a body may have; 0 where there is none. Raises BadRequest, TooLarge."""
+    def _most(self, scope: Scope) -> int | None:
+        """The bytes that a body may have; None where there is none. Raises BadRequest, TooLarge."""
         length, chunked = _framing(scope)
         most = self._options.max_body(scope["path"])
         if length > most:
             raise _too_large(most)
-        return most if length or chunked else 0
+        return most if length or chunked else None
 
     async def _late(self, cycle: RequestResponseCycle, most: int) -> None:
         """Wait for the rest of a request."""
@@ -145,12 +145,12 @@ async def _received(cycle: RequestResponseCycle, most: int) -> bytes:
     return b"".join(chunks)
 
 
-def _taken(cycle: RequestResponseCycle, most: int) -> bytes:
+def _taken(cycle: RequestResponseCycle, most: int | None) -> bytes:
     """A body that is here as a whole."""
     body = bytes(cycle.body)
     cycle.body.clear()
     cycle.flow.resume_reading()  # else nobody would notice that the caller leaves
-    if len(body) > most:
+    if most is not None and len(body) > most:
         raise _too_large(most)
     return body
 

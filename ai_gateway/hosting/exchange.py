@@ -79,7 +79,7 @@ class Exchange:
             whole += chunk
             if len(whole) > _GATHERED:
                 raise RuntimeError("the reply is too long for an HTTP/1.0 caller")
-        if self._head:
+        if self._head and self._head.status not in _BODILESS:
             self._head = self._head.sized(len(whole))
         return [bytes(whole)]
 

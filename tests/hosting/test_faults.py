@@ -279,3 +279,26 @@ def test_a_short_reply_is_one_record_of_tls(tmp_path: Any) -> None:
             if act == tls.do_handshake:
                 tls.write(head("GET", "/"))
     assert _records(wire) == 1
+
+
+def test_http_1_0_gets_no_length_of_a_body_that_cannot_be() -> None:
+    """A 204 never says a length, and that of a 304 would be another reply's (RFC 9110, 8.6)."""
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(environ["QUERY_STRING"], [])
+        return []
+
+    with running(app) as server:
+        for status in ("204", "304"):
+            with server.connect() as caller:
+                caller.sendall(f"GET /?{status} HTTP/1.0\r\n\r\n".encode())
+                assert b"content-length" not in everything(caller)
+
+
+def test_a_path_without_a_body_refuses_chunks() -> None:
+    """Also those that come after the head, which would pass for the next request."""
+    with running(ok, max_body=lambda _path: 0) as server, server.connect() as caller:
+        caller.sendall(head("POST", "/", "Transfer-Encoding: chunked"))
+        time.sleep(0.05)
+        caller.sendall(b"5\r\nGET /\r\n0\r\n\r\n")
+        assert read(caller).status == 413

@@ -185,6 +185,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request can be judged by its head."""
+        if self.parser.should_upgrade() and _has_body(self.headers):
+            raise self._refusal(BadRequest("A request that asks for an upgrade has no body."))
         self._in_head = False
         self._pending = 0
         self._disarm()
@@ -271,6 +273,14 @@ class Protocol(HttpToolsProtocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+
+
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a body is announced, which the parser skips where an upgrade is asked for."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and int(value))
+        for name, value in headers
+    )
 
 
 def _nothing() -> None:

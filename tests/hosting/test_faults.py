@@ -302,3 +302,14 @@ def test_a_path_without_a_body_refuses_chunks() -> None:
         time.sleep(0.05)
         caller.sendall(b"5\r\nGET /\r\n0\r\n\r\n")
         assert read(caller).status == 413
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3", "Transfer-Encoding: chunked"])
+def test_an_upgrade_never_loses_a_body(framing: str) -> None:
+    """The parser reads none after it: a request would reach the application without its body."""
+    with running(ok) as server:
+        for length, status in (("Content-Length: 0", 200), (framing, 400)):
+            request = head("POST", "/", "Connection: Upgrade", "Upgrade: h2c", length)
+            answer = server.ask(request)
+            assert (answer.status, answer.headers["connection"]) == (status, "close")
+        assert "upgrade" in server.refused.get(timeout=2).error.message

@@ -313,3 +313,52 @@ def test_an_upgrade_never_loses_a_body(framing: str) -> None:
             answer = server.ask(request)
             assert (answer.status, answer.headers["connection"]) == (status, "close")
         assert "upgrade" in server.refused.get(timeout=2).error.message
+
+
+def test_too_large_in_chunks_that_come_at_once() -> None:
+    """A body that was never waited for has the same bound."""
+    request = head("POST", "/", "Transfer-Encoding: chunked") + b"b\r\n01234567890\r\n0\r\n\r\n"
+    with running(ok, max_body=lambda _path: 10) as server:
+        assert server.ask(request).status == 413
+        assert server.ask(request.replace(b"b\r\n0", b"a\r\n")).status == 200
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_reply_that_waits_for_its_reader_is_kept_alive_in_order(*, leaves: bool) -> None:
+    """Heartbeats come due meanwhile; whether it reads on or leaves, the stream comes to its end."""
+    closed = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            for _ in range(1000):
+                yield b"x" * 10_000
+        finally:
+            closed.set()
+
+    def app(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
+        environ["gateway.heartbeat"] = (0.02, b"beat")
+        start("200 OK", [])
+        return pieces()
+
+    with running(app) as server:
+        with server.connect() as caller:
+            caller.sendall(head("GET", "/"))
+            time.sleep(0.3)
+            assert not closed.is_set()
+            if not leaves:
+                assert read(caller).body.replace(b"beat", b"") == b"x" * 10_000_000
+        assert closed.wait(2)
+
+
+def test_a_slow_reader_is_not_waited_for_beyond_the_grace() -> None:
+    """Its reply is made; the rest of it is lost with the server."""
+
+    def app(_environ: object, start: Any) -> list[bytes]:
+        start("200 OK", [])
+        return [bytes(30_000_000)]
+
+    with running(app, grace_seconds=0.2) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/", "Connection: close"))
+        time.sleep(0.3)
+        server.server.stop()
+        assert server.exits.get(timeout=3) == 0

@@ -79,7 +79,8 @@ class Gateway:
         self.asking = Asking(
             there, upstreams, tries.turns, prices, self._recorder, clock, random
         ).of
-        self._guard = Guard(policies, self.asking, metrics)
+        own = frozenset(("", "auto", *manifest.models, *(route.name for route in manifest.routes)))
+        self._guard = Guard(policies, self.asking, metrics, own)
         self._selection = Selection(manifest, weights, random, tries.turns.watch(there))
         forward = Forward(there, upstreams, tries, prices, clock)
         unseen = replace(forward, tries=replace(tries, patient=False))

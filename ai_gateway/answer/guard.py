@@ -28,6 +28,8 @@ class Guard:
     policies: Guardrails
     ask: Callable[[Event], Ask]
     metrics: Metrics
+    #: Of the bundle's models and routes: nobody's secret.
+    names: frozenset[str] = frozenset()
 
     def question(self, call: Call, decision: Decision) -> Call:
         """``call`` as it may go on: with placeholders where a policy redacts.
@@ -44,7 +46,7 @@ class Guard:
         whose = call.event.caller.tenant
         found = self.policies.inspect(around.texts, names, around, weigh=False, whose=whose)
         if self.policies.redacts("input", names):
-            self.policies.redact(_unread(call, around.texts), names, found, whose)
+            self.policies.redact(self._unread(call, around.texts), names, found, whose)
         clean = True
         if found.redactions:
             call, clean = self._redacted(call, found, decision)
@@ -137,14 +139,31 @@ class Guard:
 
     def _redacted(self, call: Call, found: Inspection, decision: Decision) -> tuple[Call, bool]:
         """``call`` with placeholders, and whether they could be put in everywhere."""
-        vault = decision.vault = Vault(text.text for text in _all(call))
+        vault = decision.vault = Vault(text.text for text in self._all(call))
         body = vault.hide(dict(call.body), found.redactions)
         files = tuple(
             replace(file, filename=vault.hide(file.filename, found.redactions))
             for file in call.files
         )
         hidden = replace(call, body=body, files=files)
-        return hidden, self.clean(_all(hidden), vault, decision)
+        return hidden, self.clean(self._all(hidden), vault, decision)
+
+    def _all(self, call: Call) -> list[Text]:
+        """Every text of a request in which something may be redacted."""
+        read = _texts(call)
+        return [*read, *self._unread(call, read)]
+
+    def _unread(self, call: Call, read: Iterable[Text]) -> list[Text]:
+        """What is no text to a model, and yet goes out and is recorded: parameters, file names.
+
+        It is redacted, but not judged.
+        """
+        found = [*said([value for key, value in call.body.items() if key not in _READ])]
+        found += [file.filename for file in call.files]
+        if self.names.issuperset(found):
+            return []
+        known = {*self.names, *(text.text for text in read)}
+        return [Text(text, "input") for text in found if text not in known]
 
     def _masked(
         self, answer: Answer, form: Format, found: Inspection, decision: Decision
@@ -210,12 +229,6 @@ def _texts(call: Call) -> list[Text]:
     return [*call.texts(), *call.format.definitions(call.body)]
 
 
-def _all(call: Call) -> list[Text]:
-    """Every text of a request in which something may be redacted."""
-    read = _texts(call)
-    return [*read, *_unread(call, read)]
-
-
 #: Keys of a request whose texts are read as such, and those of bytes, references and credentials.
 _READ: Final = frozenset(
     (
@@ -225,19 +238,6 @@ _READ: Final = frozenset(
         *("previous_response_id", "prompt_embeds"),
     )
 )
-
-
-def _unread(call: Call, read: Iterable[Text]) -> list[Text]:
-    """What is no text to a model, and yet goes out and is recorded: parameters, names of files.
-
-    It is redacted, but not judged.
-    """
-    found = [*said([value for key, value in call.body.items() if key not in _READ])]
-    found += [file.filename for file in call.files]
-    if not found:
-        return []
-    known = {text.text for text in read}
-    return [Text(text, "input") for text in found if text not in known]
 
 
 def _joined(texts: Sequence[Text]) -> str:

@@ -178,3 +178,15 @@ def test_a_cached_answer_gives_each_caller_his_own_words(start) -> None:
     assert CODE_NAME in first.text
     assert "Project Dusk" in second.text
     assert CODE_NAME not in second.text
+
+
+def test_a_name_of_the_bundle_is_no_secret(start) -> None:
+    """A phrase that fits a model's name as well leaves the model's own name alone."""
+    rules = policies()["names"].replace(f"[{CODE_NAME}]", f"[{CODE_NAME}, model a]")
+    gateway = start(ROUTES.replace("CACHE", ""), policies={"names": rules})
+    reply = post(gateway, CHAT, messages=told("Is it model-a?"))
+    assert reply.status_code == 200
+    (row,) = gateway.rows()
+    assert row["model_requested"] == "model-a"
+    assert json.loads(row["request"])["model"] == "model-a"
+    assert "model-a" not in row["input"]

@@ -152,7 +152,7 @@ def _said(server, data: bytes, *, until: int | None) -> tuple[list[int], float]:
     began, said = time.monotonic(), b""
     with server.connect() as caller:
         caller.settimeout(5)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # refused and closed already
             caller.sendall(data)
             if until is None:
                 caller.shutdown(socket.SHUT_WR)

@@ -13,6 +13,7 @@ import uuid
 from collections import deque
 from typing import Any, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: A fault of the server's own, which ends one connection and no more.
 _FAULT = "A request could not be served."
+#: Headers by which another protocol is asked for.
+_UPGRADE = {b"connection", b"upgrade", b"http2-settings"}
 #: Requests that one connection may send ahead of their answers.
 _PIPELINED = 32
 
@@ -101,7 +104,8 @@ class Protocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._pending += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         self._serve()
         if self._pending > self._options.max_header_bytes and not self.transport.is_closing():
             self._error = HeadersTooLarge(
@@ -120,6 +124,30 @@ class Protocol(HttpToolsProtocol):
         """There is room again."""
         self._disarm_stall()
         super().resume_writing()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            self._without_upgrade(data[stopped.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("The request is no HTTP/1.1.")
+
+    def _asks_upgrade(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _without_upgrade(self, rest: bytes) -> None:
+        """Read a request again as if it asked for no upgrade; its connection ends with it.
+
+        No upgrade need be taken (RFC 9110, 7.8), and clients that offer HTTP/2 with each request
+        send bodies, too, which the parser would not read.
+        """
+        if not self._asks_upgrade():  # CONNECT, which is refused as a method
+            self.cycle.keep_alive = False
+            return
+        again = _plain(self.parser, self.url, self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(again + rest)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, _app: object) -> None:
         """It is the turn of ``cycle``; the rest of it may come with the same bytes."""
@@ -185,8 +213,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request can be judged by its head."""
-        if self.parser.should_upgrade() and _has_body(self.headers):
-            raise self._refusal(BadRequest("A request that asks for an upgrade has no body."))
+        if self._asks_upgrade():
+            return
         self._in_head = False
         self._pending = 0
         self._disarm()
@@ -201,6 +229,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
+        if self._asks_upgrade():
+            return
         self._pending = 0
         self._in_head = True
         self._arrival.complete = True
@@ -230,11 +260,6 @@ class Protocol(HttpToolsProtocol):
         if not current or not current.response_started:
             self.transport.write(refusal.wire(self.config.bridge.safety))
         self.transport.close()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Answer as if no upgrade was asked, once: the parser reads no further."""
-        for cycle in self._cycles:
-            cycle.keep_alive = False
 
     def _count(self, size: int) -> None:
         self._head_size += size
@@ -275,12 +300,14 @@ class Protocol(HttpToolsProtocol):
             self._stall_timer = None
 
 
-def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a body is announced, which the parser skips where an upgrade is asked for."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and int(value))
-        for name, value in headers
-    )
+def _plain(
+    parser: httptools.HttpRequestParser, url: bytes, headers: list[tuple[bytes, bytes]]
+) -> bytes:
+    """The head of a request without what asks for an upgrade."""
+    version = parser.get_http_version().encode()
+    first = b"%b %b HTTP/%b" % (parser.get_method(), url, version)
+    lines = [b"%b: %b" % header for header in headers if header[0] not in _UPGRADE]
+    return b"\r\n".join([first, *lines, b"connection: close", b"", b""])
 
 
 def _nothing() -> None:

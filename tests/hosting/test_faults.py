@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
 import queue
@@ -304,15 +305,49 @@ def test_a_path_without_a_body_refuses_chunks() -> None:
         assert read(caller).status == 413
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 3", "Transfer-Encoding: chunked"])
-def test_an_upgrade_never_loses_a_body(framing: str) -> None:
-    """The parser reads none after it: a request would reach the application without its body."""
-    with running(ok) as server:
-        for length, status in (("Content-Length: 0", 200), (framing, 400)):
-            request = head("POST", "/", "Connection: Upgrade", "Upgrade: h2c", length)
-            answer = server.ask(request)
-            assert (answer.status, answer.headers["connection"]) == (status, "close")
-        assert "upgrade" in server.refused.get(timeout=2).error.message
+def answered(stream: Any) -> dict[str, str]:
+    """The headers of the next answer, which has no body and is a success."""
+    assert stream.readline().split()[1] == b"200"
+    lines = iter(stream.readline, b"\r\n")
+    return dict(line.decode().strip().split(": ", 1) for line in lines)
+
+
+H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQ")
+FRAMED = {"Content-Length: 3": b"abc", "Transfer-Encoding: chunked": b"3\r\nabc\r\n0\r\n\r\n"}
+
+
+@pytest.mark.parametrize("framing", FRAMED)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_offers_an_upgrade_is_answered_with_his_body(framing: str, *, at_once: bool) -> None:
+    """Java's client offers HTTP/2 with each request; what follows it is no second request."""
+    asked: list[tuple[str, bytes]] = []
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        asked.append((environ["PATH_INFO"], environ["wsgi.input"].read()))
+        assert "HTTP_UPGRADE" not in environ
+        start("200 OK", [("Content-Length", "0")])
+        return []
+
+    with running(app) as server, server.connect() as caller:
+        pieces = [head("GET", "/first"), head("POST", "/", framing, *H2C), FRAMED[framing]]
+        for piece in [b"".join(pieces)] if at_once else pieces:
+            caller.sendall(piece)
+            time.sleep(0.05)
+        with caller.makefile("rb") as stream:
+            answers = [answered(stream) for _ in range(2)]
+        caller.sendall(head("GET", "/second"))
+        with contextlib.suppress(ConnectionError):
+            assert caller.recv(1) == b""
+    assert [answer.get("connection") for answer in answers] == [None, "close"]
+    assert asked == [("/first", b""), ("/", b"abc")]
+
+
+def test_requests_that_all_offer_an_upgrade_cost_no_more_than_others() -> None:
+    """The first ends the connection, however many came with it."""
+    with running(ok) as server, server.connect() as caller:
+        caller.sendall(head("GET", "/", *H2C) * 200)
+        assert everything(caller).count(b"HTTP/1.1 200") <= 1
+        assert server.get("/").status == 200
 
 
 def test_too_large_in_chunks_that_come_at_once() -> None:

@@ -161,7 +161,7 @@ class Reader:
         parts = self.each(lambda entry: self.read(name, entry, needed), files)
         starts = list(itertools.accumulate((part.num_rows for part in parts), initial=0))
         rows = _concat(name, needed, parts)
-        places = pc.indices_nonzero(tables.mask(rows, conditions))
+        places = tables.places(tables.mask(rows, conditions))
         places = tables.drop(places, tables.repeated(rows[spec.key].take(places)))
         order = pc.sort_indices(rows[spec.time].take(places), sort_keys=[("", "descending")])
         newest = places.take(order[:limit]).to_pylist()

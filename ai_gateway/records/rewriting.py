@@ -68,7 +68,7 @@ class Found:
     @property
     def places(self) -> str:
         """A digest of where those stand; encrypted, the same rows are never the same bytes."""
-        found = pc.indices_nonzero(self.mask)
+        found = tables.places(self.mask)
         return hashlib.sha256(found.buffers()[1] or b"").hexdigest()
 
     @property

@@ -62,6 +62,12 @@ def mask(table: pa.Table, conditions: Sequence[Condition]) -> pa.ChunkedArray:
     return functools.reduce(pc.and_, masks).fill_null(fill_value=False)
 
 
+def places(chosen: pa.ChunkedArray) -> pa.Array:
+    """The places at which ``chosen`` is true."""
+    # pyarrow 25, the last for Python 3.10, ends the process where there is no chunk.
+    return pc.indices_nonzero(chosen) if chosen.num_chunks else pa.nulls(0, pa.uint64())
+
+
 def between(column: str, since: float | None, until: float | None) -> list[Condition]:
     """``since <= column < until``, both in seconds since the epoch; None has no bound."""
     bounds = ((">=", since), ("<", until))
@@ -124,7 +130,7 @@ def repeated(keys: pa.ChunkedArray) -> list[int]:
         return []
     counts = pc.value_counts(keys)
     twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-    suspects = pc.indices_nonzero(pc.is_in(keys, value_set=twice))
+    suspects = places(pc.is_in(keys, value_set=twice))
     seen: set[Any] = set()
     later = []
     for place, value in zip(suspects.to_pylist(), keys.take(suspects).to_pylist(), strict=True):

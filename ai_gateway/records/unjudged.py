@@ -184,7 +184,7 @@ def _answers(
 
 
 def _pick(rows: pa.Table, chosen: pa.ChunkedArray) -> _Answers:
-    return _Answers(pc.indices_nonzero(chosen), rows["request_id"].filter(chosen))
+    return _Answers(tables.places(chosen), rows["request_id"].filter(chosen))
 
 
 def _shifted(starts: Sequence[int], parts: Sequence[_Answers]) -> _Answers:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ai_gateway.records import Records, to_rows
+from ai_gateway.records import Records, tables, to_rows
 from ai_gateway.records.objects import Entry, Folder, Objects, open_objects
 from ai_gateway.records.reading import Reader
 from ai_gateway.records.schema import REQUESTS
@@ -339,3 +339,11 @@ def test_scores_are_read_too(records: Records) -> None:
     records.append("scores", score_row("r1"))
     records.flush()
     assert records.scan("scores", since=NOON).num_rows == 1
+
+
+def test_nothing_has_no_places() -> None:
+    """A search in no file at all ends, whatever pyarrow makes of no chunk."""
+    none = tables.places(pa.chunked_array([], pa.bool_()))
+    some = tables.places(pa.chunked_array([[True, None], [False, True]]))
+    assert (none.to_pylist(), some.to_pylist()) == ([], [0, 3])
+    assert none.type == some.type

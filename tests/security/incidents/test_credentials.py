@@ -165,6 +165,7 @@ def test_23_what_is_right_of_a_key_takes_no_other_steps(everything) -> None:
         return taken
 
     wrong = [KEY[:count] + "#" * (len(KEY) - count) for count in range(len(KEY))]
+    steps(wrong[0])  # Python 3.12 tells of steps from the second time on
     first = steps(wrong[0])
     assert [steps(text) for text in wrong] == [first] * len(wrong)
     assert len(first) > 100

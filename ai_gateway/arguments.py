@@ -63,13 +63,14 @@ def _nothing(_command: argparse.ArgumentParser) -> None:
     pass
 
 
+_LAST_PORT = 65_535
 _OF_A_BUNDLE = {"serve", "job", "check"}
 _OPTIONS = {"serve": _serve, "job": _job, "check": _nothing, "simulate": _simulate, "demo": _demo}
 
 
 def _port(text: str) -> int:
     port = int(text)
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of a port
+    if not 0 <= port <= _LAST_PORT:
         raise ValueError(text)
     return port
 

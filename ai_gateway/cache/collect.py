@@ -156,7 +156,7 @@ class _Chat(_Choices):
 class _Completions(_Choices):
     kind = "text_completion"
 
-    def _said(self, index: int, held: Whole, choice: Body) -> int:  # noqa: ARG002 - as _Choices
+    def _said(self, index: int, _held: Whole, choice: Body) -> int:
         return self._say(index, "text", choice.get("text") or "")
 
     def answer(self) -> Whole | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ai_gateway.contract import Caller, Event
 from ai_gateway.manifest.model import Job
 
 PATH = "/api/v1/requests"
@@ -42,6 +43,19 @@ checks:
 
 
 TICK = Job(name="judge-tick", function="functions.judge_tick:handle", every="1m")
+
+
+def administrators(gateway, identity: str) -> Event:
+    """The administrator's question for one request, as a function gets it."""
+    return Event(
+        request_id="r",
+        route=gateway.snapshot.bundle.manifest.routes[0],
+        method="GET",
+        path=PATH,
+        received_at=0.0,
+        path_parameters={"id": identity},
+        caller=Caller(id="a", scheme="api-key", admin=True),
+    )
 
 
 @pytest.fixture

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ai_gateway import jobs
-from ai_gateway.contract import Caller, Event
 from ai_gateway.control import requests
-from tests.gateway.requests.conftest import PATH, TICK, answered, ask, bounded, ids, issue, read
+from tests.gateway.requests.conftest import (
+    PATH,
+    TICK,
+    administrators,
+    answered,
+    ask,
+    bounded,
+    ids,
+    issue,
+    read,
+)
 
 
 def judge(gateway) -> None:
@@ -55,15 +64,7 @@ def test_a_request_is_explained_as_soon_as_it_was_answered(gateway) -> None:
 def test_another_bundle_leaves_the_draw(gateway) -> None:
     """Where the manifest is not the record's any more, only the draw is derived again."""
     asked = ask(gateway)
-    event = Event(
-        request_id="r",
-        route=gateway.snapshot.bundle.manifest.routes[0],
-        method="GET",
-        path=PATH,
-        received_at=0.0,
-        path_parameters={"id": asked},
-        caller=Caller(id="a", scheme="api-key", admin=True),
-    )
+    event = administrators(gateway, asked)
     context = gateway.snapshot.context
     assert requests.explained(event, context)["derived"]["by"] == "rule"
     later = replace(context, manifest_hash="another")

@@ -9,11 +9,20 @@ from typing import Any
 import pytest
 
 from ai_gateway.clock import SystemClock
-from ai_gateway.contract import Caller, Event
+from ai_gateway.contract import Caller
 from ai_gateway.control import requests
 from ai_gateway.errors import NotFound, StoreAway
 from ai_gateway.records import StoreUnavailable
-from tests.gateway.requests.conftest import PATH, answered, ask, bounded, ids, issue, read
+from tests.gateway.requests.conftest import (
+    PATH,
+    administrators,
+    answered,
+    ask,
+    bounded,
+    ids,
+    issue,
+    read,
+)
 from tests.records.conftest import FakeClock
 
 
@@ -190,15 +199,7 @@ class Away:
 def test_a_store_that_is_away_is_told(gateway) -> None:
     """As a 503, and never as nothing."""
     context = replace(gateway.snapshot.context, records=Away(), clock=FakeClock(1.8e9))
-    event = Event(
-        request_id="r",
-        route=gateway.snapshot.bundle.manifest.routes[0],
-        method="GET",
-        path=PATH,
-        received_at=0.0,
-        path_parameters={"id": "019" + "0" * 29},
-        caller=Caller(id="a", scheme="api-key", admin=True),
-    )
+    event = administrators(gateway, "019" + "0" * 29)
     for work in (requests.listed, requests.explained):
         with pytest.raises(StoreAway):
             work(event, context)

@@ -1,12 +1,11 @@
 """What fails upstream is asked again, or another model instead, or left alone, as declared."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ai_gateway.hosting.arrival import Arrival
-from tests.gateway.tries.conftest import ROUTE, attempts, claude
+from tests.gateway.tries.conftest import ROUTE, attempts, claude, leaving
 
 
 def test_a_failed_call_is_repeated_as_declared(start, simulator) -> None:
@@ -107,26 +106,8 @@ def test_a_caller_who_leaves_while_a_model_starts_is_noticed(start, simulator) -
         models="    cold_start: {every: 30s, at_most: 60s}\n",
     )
     simulator.faults["model-a"] = "status=503-text"
-    arrival = Arrival()
-
-    def ask():
-        body = {"inputs": "What is GRPO?", "model_name": "model-a"}
-        environ = {"gateway.disconnected": arrival}
-        client = gateway.client.application.test_client()
-        reply = client.post(
-            "/inference", json=body, headers=gateway.headers, environ_overrides=environ
-        )
-        return reply.status_code
-
-    with ThreadPoolExecutor() as pool:
-        asked = pool.submit(ask)
-        while not simulator.counts["model-a"]:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        left = time.monotonic()
-        arrival.leave()
-        assert asked.result() == 499
-    assert time.monotonic() - left < 1
+    body = {"inputs": "What is GRPO?", "model_name": "model-a"}
+    assert leaving(gateway, simulator, "/inference", body) == 499
     (row,) = gateway.rows()
     assert [each["error"] for each in row["attempts"]] == [
         "upstream_cold_start",

@@ -1,12 +1,8 @@
 """A stream is asked for again, or falls back, until it has said a word."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
-from ai_gateway.hosting.arrival import Arrival
-from tests.gateway.tries.conftest import ROUTE, attempts, claude
+from tests.gateway.tries.conftest import ROUTE, attempts, claude, leaving
 
 
 def test_a_stream_falls_back_before_its_first_event(start, simulator) -> None:
@@ -127,26 +123,8 @@ def test_a_caller_may_leave_before_the_first_word(start, simulator) -> None:
     """Who waits for a model that has only begun is noticed when he leaves."""
     gateway = start(STREAMS.format(declared="fallback: {models: model-b}"))
     simulator.faults["model-a"] = "chunk-delay=30"
-    arrival = Arrival()
-
-    def ask():
-        reply = gateway.client.application.test_client().post(
-            "/v1/chat/completions",
-            json={**MESSAGES, "model": "model-a"},
-            headers=gateway.headers,
-            environ_overrides={"gateway.disconnected": arrival},
-        )
-        return reply.status_code
-
-    with ThreadPoolExecutor() as pool:
-        asked = pool.submit(ask)
-        while not simulator.counts["model-a"]:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        left = time.monotonic()
-        arrival.leave()
-        assert asked.result() == 499
-    assert time.monotonic() - left < 1
+    body = {**MESSAGES, "model": "model-a"}
+    assert leaving(gateway, simulator, "/v1/chat/completions", body) == 499
     assert attempts(gateway) == [("model-a", "client_closed_request")]
 
 

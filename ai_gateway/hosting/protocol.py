@@ -40,7 +40,7 @@ class Config(uvicorn.Config):
         self, bridge: Bridge, options: ServerOptions, context: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(
-            bridge.serve,
+            bridge.serve,  # uvicorn wants an application, and never calls it
             http=Protocol,
             ws="none",
             lifespan="off",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -177,7 +178,7 @@ def to_parquet(
     schema = table.schema.with_metadata(metadata)
     sink = pa.BufferOutputStream()
     columns = set(schema.names)
-    parts = _leaves(schema)
+    parts = _leaves(table.schema.remove_metadata())
     few = parts - _TEXTS - _OWN - {TABLES[name].key}
     with pq.ParquetWriter(
         sink,
@@ -216,7 +217,9 @@ def leaves(name: Table) -> frozenset[str]:
     return _leaves(TABLES[name].schema)
 
 
+@lru_cache(maxsize=100)
 def _leaves(schema: pa.Schema) -> frozenset[str]:
+    # Only a file says them; to write one takes a millisecond.
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema):
         pass

@@ -7,6 +7,7 @@ request is answered tells nobody what another tenant has sent.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import count
@@ -34,7 +35,8 @@ class Remembered:
 
     def __init__(self) -> None:
         self._count = count()
-        self._found: dict[bytes, Findings] = {}
+        #: A dictionary whose first key is deleted again and again looks for the next ever longer.
+        self._found: OrderedDict[bytes, Findings] = OrderedDict()
         self._lock = Lock()
 
     def mark(self) -> str:
@@ -51,7 +53,7 @@ class Remembered:
             with self._lock:
                 self._found[key] = found
                 if len(self._found) > _MOST:
-                    del self._found[next(iter(self._found))]
+                    self._found.popitem(last=False)
 
 
 class Readers:

@@ -26,6 +26,8 @@ _REFERENCES = _UNSAID | {"tool_call_id"}
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 #: The keys of a message that says one thing.
 _PLAIN = {"role", "content"}
+#: How providers and engines end an answer that their model could not finish.
+_BROKEN = ("abort", "error", "insufficient_system_resource", "network_error")
 #: Whose words are of another stage than ``input``.
 STAGES: Final = {"system": "system", "developer": "system", "tool": "tool", "function": "tool"}
 #: Keys of a request that ``texts`` reads, and that hold numbers or names of the API's own.
@@ -135,10 +137,9 @@ def read(body: Body) -> Reading:
     if not isinstance(choices, list) or not choices:
         raise UpstreamError("The model answered without choices.")
     messages = [_answer(choice) for choice in choices]
-    finish = choices[0].get("finish_reason")
     return Reading(
         text="\n".join(text for message in messages for text in _message(message)),
-        finish_reason=finish if isinstance(finish, str) else None,
+        finish_reason=ended(choices[0]),
         usage=usage(body.get("usage")),
     )
 
@@ -176,12 +177,44 @@ def count(found: object, name: str) -> int | None:
     return value if right else None
 
 
+def ended(choice: Body) -> str | None:
+    """Why a choice ended; None where it goes on, which some servers write as no word."""
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) and reason else None
+
+
+def unbroken(reason: object) -> None:
+    """Raise UpstreamError where a choice ended because its model could not go on."""
+    if reason in _BROKEN:
+        raise UpstreamError(f"The model broke off its answer ({reason}).")
+
+
+class Ends:
+    """How a stream's choices end, each for itself."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends: dict[int, str | None] = {}
+
+    def add(self, choice: Body) -> None:
+        """One chunk's part of a choice."""
+        index = count(choice, "index") or 0
+        self._ends[index] = self._ends.get(index) or ended(choice)
+
+    @property
+    def first(self) -> str | None:
+        """The first choice's end, once all that have begun have ended."""
+        ends = self._ends.values()
+        return next(iter(ends), None) if all(ends) else None
+
+
 class Reader:
     """Puts a stream's deltas together."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[Any, ...], list[str]] = {}
-        self._finish: str | None = None
+        self._ends = Ends()
         self._usage = Usage()
 
     def add(self, chunk: Body) -> None:
@@ -194,8 +227,7 @@ class Reader:
 
     def _add(self, choice: Body) -> None:
         index, delta = count(choice, "index"), choice.get("delta")
-        if isinstance(choice.get("finish_reason"), str):
-            self._finish = self._finish or choice["finish_reason"]
+        self._ends.add(choice)
         if not isinstance(delta, dict):
             return
         for name in ("content", "refusal"):
@@ -211,7 +243,7 @@ class Reader:
     def reading(self) -> Reading:
         """What was said so far."""
         said = ("".join(pieces) for pieces in self._texts.values())
-        return Reading("\n".join(text for text in said if text), self._finish, self._usage)
+        return Reading("\n".join(text for text in said if text), self._ends.first, self._usage)
 
 
 def says(chunk: Body) -> bool:

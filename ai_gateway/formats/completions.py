@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
-from ai_gateway.formats.chat import count, listed, usage
+from ai_gateway.formats.chat import Ends, count, listed, usage
 from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.scene import Text
 
@@ -39,7 +39,7 @@ def read(body: Body) -> Reading:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UpstreamError("The model answered without choices.")
-    finish = _named(choices[0], "finish_reason")
+    finish = _named(choices[0], "finish_reason") or None
     return Reading("\n".join(_text(choice) for choice in choices), finish, usage(body.get("usage")))
 
 
@@ -60,7 +60,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._texts: dict[object, list[str]] = {}
-        self._finish: str | None = None
+        self._ends = Ends()
         self._usage = Usage()
 
     def add(self, chunk: Body) -> None:
@@ -68,7 +68,8 @@ class Reader:
         if isinstance(chunk.get("usage"), Mapping):
             self._usage = usage(chunk["usage"])
         for choice in listed(chunk, "choices"):
-            self._finish = self._finish or _named(choice, "finish_reason")
+            if isinstance(choice, Mapping):
+                self._ends.add(choice)
             text = _named(choice, "text")
             if text is not None:
                 self._texts.setdefault(count(choice, "index"), []).append(text)
@@ -76,7 +77,7 @@ class Reader:
     def reading(self) -> Reading:
         """What was said so far."""
         said = "\n".join("".join(pieces) for pieces in self._texts.values())
-        return Reading(said, self._finish, self._usage)
+        return Reading(said, self._ends.first, self._usage)
 
 
 def says(chunk: Body) -> bool:

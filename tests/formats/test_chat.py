@@ -134,3 +134,19 @@ def test_a_streams_content_may_come_in_parts() -> None:
     for content in ([thinking], [{"type": "text", "text": "xy"}], "zz", [{"text": "y"}], [1]):
         reader.add({"choices": [{"index": 0, "delta": {"content": content}}]})
     assert reader.reading().text == "xyzzy"
+
+
+@pytest.mark.parametrize("reader", [chat.Reader, completions.Reader])
+def test_a_stream_has_ended_with_the_last_of_its_choices(reader: Any) -> None:
+    """Choices end each for itself, with a word; one that never came has none to end."""
+    one, two = (
+        {"index": index, "delta": {"content": "a"}, "text": "a", "finish_reason": ""}
+        for index in (0, 1)
+    )
+    read = reader()
+    read.add({"choices": [one, two]})
+    read.add({"choices": [{**one, "finish_reason": "length"}]})
+    assert read.reading().finish_reason is None
+    read.add({"choices": [{**two, "finish_reason": "stop"}]})
+    read.add({"choices": [{"delta": {}}]})  # what a server's filter says late
+    assert read.reading().finish_reason == "length"

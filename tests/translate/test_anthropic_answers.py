@@ -36,6 +36,13 @@ def call(identity="t1", name="f", arguments="{}"):
     }
 
 
+@pytest.mark.parametrize("reason", ["abort", "error", "network_error"])
+def test_answer_that_was_broken_off(reason):
+    """An answer that its model could not finish is a failure, however much came of it."""
+    with pytest.raises(UpstreamError, match=reason):
+        to_messages({"content": "half"}, reason)
+
+
 def test_text_to_messages():
     """A text is one block; id, model and usage are the model's own."""
     usage = {

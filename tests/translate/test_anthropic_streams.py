@@ -243,19 +243,24 @@ def test_cut_chunks(chunks):
         to_events(*chunks)
 
 
-def test_end_without_reason():
-    """A server that counts once, at the end, but gives no reason, has ended all the same."""
-    last = chunk({"content": ""}, usage=USAGE)
-    events = to_events(chunk(tool(0, "t1", "f", "{}")), last)
-    assert events[-2]["delta"]["stop_reason"] == "tool_use"
-    assert to_events(chunk({"content": "a"}), last)[-2]["delta"]["stop_reason"] == "end_turn"
-
-
-def test_cut_of_a_server_that_counts_along():
-    """Counts in every chunk are no end."""
+def test_counts_without_an_end():
+    """Counts are no end, at the stream's end neither."""
     counting = chunk({"content": "a"}, usage=USAGE)
     with pytest.raises(UpstreamError, match="cut"):
-        to_events(counting, counting)
+        to_events(chunk({"content": "a"}), counting)
+
+
+def test_end_that_is_no_word():
+    """A server that writes an empty ``finish_reason`` with each chunk has not ended by it."""
+    with pytest.raises(UpstreamError, match="cut"):
+        to_events(chunk({"content": "a"}, finish=""))
+
+
+@pytest.mark.parametrize("reason", ["abort", "error", "insufficient_system_resource"])
+def test_stream_that_was_broken_off(reason):
+    """An answer that its model could not finish never looks finished."""
+    with pytest.raises(UpstreamError, match=reason):
+        to_events(chunk({"content": "a"}), chunk(finish=reason))
 
 
 @pytest.mark.parametrize("late", [{"error": {"message": "x"}}, {"object": "error"}])

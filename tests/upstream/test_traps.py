@@ -131,6 +131,7 @@ WHOLE: dict[str, Any] = {
     + b"%x;a=b\r\n%s\r\n0\r\nx-trailer: 1\r\n\r\n" % (len(STREAM), STREAM),
 }
 
+_SECOND = event({"choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": None}]})
 LATE = {"message": "m.", "type": "server_error", "param": None, "code": 500}
 #: Streams that fail after their first words, and what their caller is told.
 BROKEN: dict[str, tuple[Any, str]] = {
@@ -150,6 +151,8 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "cut inside an event": (cut(*worded(FINISH[:30])), "ended early"),
     "cut inside a letter": (cut(said(content="Ein "), PIECES[1].encode()[:2]), "ended early"),
     "ended without a finish": (sent(*worded()), "ended early"),
+    "ended without a word for its finish": (sent(*worded(said(""))), "ended early"),
+    "ended with one of two choices": (sent(*worded(_SECOND, FINISH)), "ended early"),
     "ended inside an event": (sent(*worded(FINISH[:30])), "ended early"),
     "[DONE] without a finish": (sent(*worded(DONE)), "ended early"),
     "cut gzip": (

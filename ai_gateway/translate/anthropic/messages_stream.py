@@ -102,26 +102,19 @@ class _Events:
         self._calls = _Calls()
         self._usage: object = None
         self._finished: Mapping[str, Any] | None = None
-        #: Whether the last chunk was the first with usage, as a complete stream's is.
-        self._settled = False
 
     def add(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
         """The events of one chunk."""
         if chunk.get("error") or chunk.get("object") == "error":
             raise UpstreamError("The model broke off its answer.")
-        self._count(chunk.get("usage"))
+        if isinstance(chunk.get("usage"), Mapping):
+            self._usage = chunk["usage"]
         choices = chunk.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
             return  # usage alone, or what a filter said of the prompt
         if self._head is None:
             yield self._start(chunk)
         yield from self._choice(choices[0])
-
-    def _count(self, usage: object) -> None:
-        counted = isinstance(usage, Mapping)
-        self._settled = counted and self._usage is None
-        if counted:
-            self._usage = usage
 
     def _start(self, chunk: Mapping[str, Any]) -> Event:
         self._head = chunk
@@ -143,7 +136,7 @@ class _Events:
             calls = delta.get("tool_calls")
             for call in calls if isinstance(calls, list) else ():
                 yield from self._call(call)
-        if isinstance(choice.get("finish_reason"), str):
+        if chat.ended(choice):
             self._finished = choice
 
     def _thoughts(self, delta: Mapping[str, Any]) -> Iterator[Event]:
@@ -175,13 +168,13 @@ class _Events:
             yield self._blocks.more(key, {"type": "input_json_delta", "partial_json": text})
 
     def end(self) -> Iterator[Event]:
-        """The last events; some servers count at the end but never say why it came."""
-        if self._finished is None and not (self._settled and self._head is not None):
+        """The last events."""
+        if self._finished is None:
             raise UpstreamError("The model's stream was cut: it ended before the answer did.")
         yield from self._blocks.close()
         yield {
             "type": "message_delta",
-            "delta": words.stop_reason(self._finished or {}, called=self._calls.count > 0),
+            "delta": words.stop_reason(self._finished, called=self._calls.count > 0),
             "usage": words.to_messages_usage(self._usage),
         }
         yield {"type": "message_stop"}

@@ -60,7 +60,9 @@ def stop_reason(choice: Mapping[str, Any], *, called: bool) -> dict[str, Any]:
 
     vLLM gives the stop sequence as the choice's own ``stop_reason``. A tool that was named by the
     caller is often called with ``stop``; a caller of the Messages API acts on ``tool_use`` only.
+    Raises UpstreamError for an answer that broke off.
     """
+    chat.unbroken(choice.get("finish_reason"))
     matched = choice.get("stop_reason")
     reason = STOP.get(str(choice.get("finish_reason")), "end_turn")
     if reason == "end_turn" and called:

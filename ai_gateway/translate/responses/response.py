@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_gateway import strictjson
-from ai_gateway.errors import UpstreamError
-from ai_gateway.formats.chat import count
+from ai_gateway.formats.chat import count, unbroken
 from ai_gateway.translate.responses.reading import Body
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
-_FAILED = ("error", "abort")  # how some providers and engines end an answer that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,7 @@ class End:
 
 def end(finish_reason: object) -> End:
     """A chat model's ``finish_reason`` as the Responses API says it."""
-    if finish_reason in _FAILED:
-        raise UpstreamError(f"The model broke off its answer ({finish_reason}).")
+    unbroken(finish_reason)
     reason = _INCOMPLETE.get(finish_reason) if isinstance(finish_reason, str) else None
     return End("incomplete" if reason else "completed", reason)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.aims import reached
 from benchmarks.load import Figures
 from benchmarks.rivals import VERSIONS
 from benchmarks.streams import StreamFigures
@@ -70,7 +71,7 @@ def _text(rows: Sequence[Row], machine: str, arguments: str, minutes: float) -> 
         _table(name, [row for row in rows if row.table == name])
         for name in dict.fromkeys(row.table for row in rows)
     )
-    return "\n\n".join([_head(machine, arguments, minutes), *tables, *_ratios(rows)]) + "\n"
+    return "\n\n".join([_head(machine, arguments, minutes), *tables, _aims(rows)]) + "\n"
 
 
 def _head(machine: str, arguments: str, minutes: float) -> str:
@@ -100,17 +101,20 @@ def _table(name: str, rows: Sequence[Row]) -> str:
     return f"## {name[:1].upper()}{name[1:]}\n\n{body}"
 
 
-def _ratios(rows: Iterable[Row]) -> list[str]:
-    """What the figures are set against."""
-    cpu = {row.name: row.figures.cpu for row in rows if row.table == "matrix"}
-    lines = [
-        f"- {name} / {other}: {cpu[name] / cpu[other]:.3f}"
-        for name, other in (("bare", "floor"), ("all", "portkey"), ("all", "litellm"))
-        if name in cpu and other in cpu
+def _aims(rows: Iterable[Row]) -> str:
+    """What was aimed at, and how near the run came."""
+    found = {(row.table, row.name): {**asdict(row.figures), "errors": row.errors} for row in rows}
+    cells = [
+        f"| {aim.text} | {'>=' if aim.least else '<='} {aim.bound:,g} | {_short(value)} |"
+        f" {'met' if aim.met(value) else 'missed'} |"
+        for aim, value in reached(found)
     ]
-    if "all" in cpu and "bare" in cpu:
-        lines.append(f"- all - bare: {cpu['all'] - cpu['bare']:.0f} µs")
-    return ["## CPU a request, compared\n\n" + "\n".join(lines)] if lines else []
+    head = ["## Aims", "", "|  | aim | measured |  |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *cells])
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _commit() -> str:

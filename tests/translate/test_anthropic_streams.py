@@ -139,15 +139,37 @@ def test_calls_of_servers_that_count_otherwise():
         assert [start["content_block"]["id"] for start in starts] == ["t1", "t2"]
 
 
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("identity", ["", None])
+@pytest.mark.parametrize("second", ["f", "g"])
+def test_calls_without_ids(index, identity, second):
+    """Where no call has an id, a second name is a second call, of the same function too."""
+    events = to_events(
+        chunk(tool(index, identity, "f", '{"a":1}')),
+        chunk(tool(index, identity, second, '{"b":2}')),
+        chunk({}, "tool_calls"),
+    )
+    assert [event[2:] for event in briefly(events)] == [
+        ("call_c1_0", "f"),
+        ('{"a":1}',),
+        (),
+        ("call_c1_1", second),
+        ('{"b":2}',),
+        (),
+    ]
+
+
 def test_fragments_without_index():
     """A fragment that names no call belongs to the last one; a repeated name begins none."""
     events = to_events(
         chunk(tool(None, "t1", "f", "{")),
         chunk(tool(None, None, None, "}")),
         chunk(tool(0, "t1", "f", " ")),
+        chunk(tool(0, None, "f", " ")),
         chunk({}, "stop"),
     )
-    assert [event[2:] for event in briefly(events)] == [("t1", "f"), ("{",), ("}",), (" ",), ()]
+    said = [event[2:] for event in briefly(events)]
+    assert said == [("t1", "f"), ("{",), ("}",), (" ",), (" ",), ()]
 
 
 def test_arguments_as_an_object():

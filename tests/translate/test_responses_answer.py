@@ -307,6 +307,34 @@ def test_calls_that_are_not_counted_are_told_apart_by_their_ids() -> None:
     ]
 
 
+@pytest.mark.parametrize("shared", [{}, {"index": 0}, {"id": ""}, {"index": 0, "id": ""}])
+@pytest.mark.parametrize("second", ["f", "g"])
+def test_calls_without_ids_are_told_apart_by_their_names(
+    shared: dict[str, Any], second: str
+) -> None:
+    """Where no call has an id, a second name is a second call, of the same function too."""
+    calls = [
+        {**shared, "function": {"name": name, "arguments": arguments}}
+        for name, arguments in (("f", '{"a":1}'), (second, '{"b":2}'))
+    ]
+    found = events(chunk({"tool_calls": calls}, "tool_calls"))
+    output = found[-1]["response"]["output"]
+    assert [(item["name"], item["call_id"], item["arguments"]) for item in output] == [
+        ("f", "call_1_0", '{"a":1}'),
+        (second, "call_1_1", '{"b":2}'),
+    ]
+
+
+def test_a_fragment_without_an_index_goes_on_with_the_last_call() -> None:
+    """A fragment without index and name is the last call's."""
+    more = {"function": {"arguments": "}"}}
+    found = events(
+        chunk({"tool_calls": [call(0, name="f", arguments="{")]}),
+        chunk({"tool_calls": [more]}, "tool_calls"),
+    )
+    assert [item["arguments"] for item in found[-1]["response"]["output"]] == ["{}"]
+
+
 def test_probabilities_without_words_wait_for_the_next() -> None:
     """Tokens whose words come later, or that end the text, are not lost."""
     found = events(

@@ -11,8 +11,8 @@ from typing import Any
 
 from ai_gateway import strictjson
 from ai_gateway.errors import UpstreamError
-from ai_gateway.formats import chat
 from ai_gateway.translate.anthropic import messages_answer, reasoning, words
+from ai_gateway.translate.deltas import Calls
 
 Event = dict[str, Any]
 #: A block's type, and which of them it is.
@@ -66,32 +66,6 @@ class _Blocks:
             yield {"type": "content_block_stop", "index": self._index}
 
 
-class _Calls:
-    """Which tool call a fragment belongs to."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._numbers: dict[int, int] = {}
-        self._ids: dict[int, object] = {}
-
-    def number(self, call: Mapping[str, Any]) -> tuple[int, bool]:
-        """The call's number from 0, and whether it is new.
-
-        By the index; servers that leave it out, or give each call the same, begin a call with
-        another id and a name.
-        """
-        index, named = chat.count(call, "index"), bool(call["function"].get("name"))
-        if index is None:
-            index = self.count if named else max(self.count - 1, 0)
-        known = self._numbers.get(index)
-        another = named and known is not None and call.get("id") not in (None, "", self._ids[known])
-        if known is not None and not another:
-            return known, False
-        number, self.count = self.count, self.count + 1
-        self._numbers[index], self._ids[number] = number, call.get("id")
-        return number, True
-
-
 class _Events:
     """Where the stream stands, and what its end will say."""
 
@@ -99,7 +73,7 @@ class _Events:
         self._hidden = hidden
         self._head: Mapping[str, Any] | None = None
         self._blocks = _Blocks()
-        self._calls = _Calls()
+        self._calls = Calls()
         self._usage: object = None
         self._finished: Mapping[str, Any] | None = None
 
@@ -157,7 +131,7 @@ class _Events:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping):
             return
-        number, new = self._calls.number(call)
+        number, new = self._calls.number(call, function)
         key = ("tool_use", number)
         if new:
             block = messages_answer.tool_use(self._head or {}, number, call)
@@ -174,7 +148,7 @@ class _Events:
         yield from self._blocks.close()
         yield {
             "type": "message_delta",
-            "delta": words.stop_reason(self._finished, called=self._calls.count > 0),
+            "delta": words.stop_reason(self._finished, called=len(self._calls) > 0),
             "usage": words.to_messages_usage(self._usage),
         }
         yield {"type": "message_stop"}

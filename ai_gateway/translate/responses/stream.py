@@ -9,6 +9,7 @@ from typing import Any
 from ai_gateway import strictjson
 from ai_gateway.errors import GatewayError, UpstreamError
 from ai_gateway.formats.chat import parts
+from ai_gateway.translate.deltas import Calls
 from ai_gateway.translate.responses.items import Call, Event, Item, Words
 from ai_gateway.translate.responses.reading import Body
 from ai_gateway.translate.responses.response import (
@@ -46,7 +47,8 @@ class _Events:
         self._sent = 0
         self._items: list[Item] = []
         self._words: Words | None = None
-        self._calls: dict[str, Call] = {}
+        self._calls: list[Call] = []
+        self._numbers = Calls()
         self._logprobs: list[Body] = []
         self._finish: object = None
         self._usage: object = None
@@ -96,16 +98,18 @@ class _Events:
     def _call(self, call: Body) -> Iterator[Event]:
         function = call.get("function")
         said: Body = function if isinstance(function, Mapping) else {}
-        found, name = self._calls.get(str(call.get("index"))), said.get("name")
-        # Some providers count no further than 0: another id and name are another call.
-        if found is None or (name and call.get("id") not in (None, "", found.call_id)):
-            if not isinstance(name, str) or not name:
-                raise UpstreamError("The model called a tool without a name.")
-            yield from self._close_words("completed")
-            found = Call(self._shared, len(self._items), call.get("id"), name)
-            self._calls[str(call.get("index"))] = found
-            yield self._open(found)
-        yield from found.say(_arguments(said.get("arguments")))
+        number, new = self._numbers.number(call, said)
+        if new:
+            yield from self._begin(call, said.get("name"))
+        yield from self._calls[number].say(_arguments(said.get("arguments")))
+
+    def _begin(self, call: Body, name: object) -> Iterator[Event]:
+        if not isinstance(name, str) or not name:
+            raise UpstreamError("The model called a tool without a name.")
+        yield from self._close_words("completed")
+        begun = Call(self._shared, len(self._items), call.get("id"), name)
+        self._calls.append(begun)
+        yield self._open(begun)
 
     def _open(self, item: Item) -> Event:
         self._items.append(item)

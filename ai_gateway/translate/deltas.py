@@ -1,0 +1,42 @@
+"""What every translation reads of a chat completion's stream alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ai_gateway.formats.chat import count
+
+
+class Calls:
+    """Which tool call a fragment belongs to."""
+
+    def __init__(self) -> None:
+        #: The id and the name of each call, as its first fragment has them.
+        self._begun: list[tuple[Any, Any]] = []
+        self._numbers: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def number(self, call: Mapping[str, Any], function: Mapping[str, Any]) -> tuple[int, bool]:
+        """The number from 0 of the call that a fragment belongs to, and whether it is new.
+
+        By the index; servers that leave it out, or give each call the same, begin a call with a
+        name. One that repeats the name says by the id that the call goes on.
+        """
+        index, name = count(call, "index"), function.get("name")
+        last = len(self._begun) - 1
+        known = last if index is None else self._numbers.get(index, -1)
+        if known >= 0 and not (name and _another(call.get("id"), name, *self._begun[known])):
+            return known, False
+        self._begun.append((call.get("id"), name))
+        self._numbers[last + 1 if index is None else index] = last + 1
+        return last + 1, True
+
+
+def _another(identity: object, name: object, known: object, called: object) -> bool:
+    """Whether an id and a name are of another call than the one ``known`` and ``called`` so."""
+    if identity and known:
+        return identity != known
+    return not known or name != called

@@ -88,6 +88,18 @@ def test_a_call_without_words_before_it_is_a_message_of_its_own() -> None:
     assert [call["id"] for call in found[1]["tool_calls"]] == ["c1"]
 
 
+def test_words_after_a_call_stand_before_its_result() -> None:
+    """What the assistant said after a call joins its message: a result comes right after calls."""
+    call = {"type": "function_call", "call_id": "c1", "name": "get", "arguments": "{}"}
+    said = [{"role": "assistant", "content": text} for text in ("I look.", "\n")]
+    result = {"type": "function_call_output", "call_id": "c1", "output": "rain"}
+    for before in ([], said[:1]):
+        found = messages({"role": "user", "content": "Hi"}, *before, call, said[1], result, said[0])
+        assert [message["role"] for message in found] == ["user", "assistant", "tool", "assistant"]
+        assert found[1]["content"] == ("I look.\n" if before else "\n")
+        assert [called["id"] for called in found[1]["tool_calls"]] == ["c1"]
+
+
 def test_images_and_audio_are_parts() -> None:
     """What a user shows or says is passed in chat's own parts."""
     sound = {"data": "UklG", "format": "wav"}

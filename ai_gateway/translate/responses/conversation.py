@@ -41,13 +41,22 @@ def messages(body: Body) -> list[Message]:
 def _add(found: list[Message], item: Body, place: str) -> None:
     kind = item.get("type") or "message"
     if kind == "message":
-        found.append(_message(item, place))
+        _add_message(found, _message(item, place))
     elif kind == "function_call":
         _add_call(found, item, place)
     elif kind == "function_call_output":
         found.append(_result(item, place))
     elif kind != "reasoning":  # a chat model takes none back; its next answer thinks anew
         raise unserved(f"{place}.type", f"an item {str(kind)[:100]!r} cannot be passed on")
+
+
+def _add_message(found: list[Message], message: Message) -> None:
+    """Joins what the assistant said after a call to its message: results come right after it."""
+    last = found[-1] if found else {}
+    if message["role"] == "assistant" and "tool_calls" in last:
+        last["content"] = (last["content"] or "") + message["content"]
+    else:
+        found.append(message)
 
 
 def _message(item: Body, place: str) -> Message:

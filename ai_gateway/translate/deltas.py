@@ -1,11 +1,31 @@
-"""What every translation reads of a chat completion's stream alike."""
+"""What every translation reads of a chat completion's messages and deltas alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ai_gateway.formats.chat import count
+from ai_gateway.formats.chat import count, parts
+
+Body = Mapping[str, Any]
+
+
+def thought(message: Body) -> str:
+    """The reasoning beside what a message or a delta says; some servers send it by both names."""
+    found = message.get("reasoning_content") or message.get("reasoning")
+    return found if isinstance(found, str) else ""
+
+
+def parted(message: Body) -> str:
+    """The reasoning among the parts of what is said, where Mistral's models have it."""
+    content = message.get("content")
+    return "".join(_thoughts(content)) if isinstance(content, list) else ""
+
+
+def _thoughts(content: list[Any]) -> Iterator[str]:
+    for part in content:
+        if isinstance(part, Mapping) and part.get("type") == "thinking":
+            yield from parts(part.get("thinking"))
 
 
 class Calls:
@@ -19,7 +39,7 @@ class Calls:
     def __len__(self) -> int:
         return len(self._begun)
 
-    def number(self, call: Mapping[str, Any], function: Mapping[str, Any]) -> tuple[int, bool]:
+    def number(self, call: Body, function: Body) -> tuple[int, bool]:
         """The number from 0 of the call that a fragment belongs to, and whether it is new.
 
         By the index; servers that leave it out, or give each call the same, begin a call with a

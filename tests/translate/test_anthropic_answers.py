@@ -225,6 +225,16 @@ def test_reasoning_details_to_messages():
     ]
 
 
+def test_reasoning_in_parts_to_messages():
+    """What was thought in parts of the content, as Mistral's models do, is a thinking block."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    sent = to_messages({"content": [thought, {"type": "text", "text": "Hi"}]})
+    assert sent["content"] == [
+        {"type": "thinking", "thinking": "hm", "signature": "content.thinking"},
+        {"type": "text", "text": "Hi"},
+    ]
+
+
 def test_think_tags_stay_text():
     """Reasoning in the text itself is text: no rule tells it from a quotation."""
     said = "<think>hm</think>Hi"

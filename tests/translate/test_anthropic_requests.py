@@ -371,6 +371,17 @@ def test_thoughts_without_signature():
     assert chat[1] == {"role": "assistant", "content": None, **thought}
 
 
+def test_thoughts_in_parts():
+    """What was thought in parts of the content goes back there: Mistral refuses other names."""
+    blocks = [
+        {"type": "thinking", "thinking": "hm", "signature": "content.thinking"},
+        {"type": "text", "text": "Hi"},
+    ]
+    chat = to_chat(messages=[USER, {"role": "assistant", "content": blocks}, USER])["messages"]
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    assert chat[1] == {"role": "assistant", "content": [thought, blocks[1]]}
+
+
 def test_thoughts_in_pieces():
     """reasoning_details that a client kept as a stream's pieces are put together."""
     pieces = [

@@ -216,6 +216,24 @@ def test_reasoning_stream_to_events():
     assert events == [("start", 0), ("delta", 0, "Hi"), ("stop", 0)]
 
 
+def test_reasoning_in_parts_to_events():
+    """What was thought in parts of the content is one block, which says so from its start."""
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": text}]} for text in ("h", "m")
+    ]
+    chunks = [chunk({"content": [part]}) for part in parts]
+    events = to_events(*chunks, chunk({"content": "Hi"}), chunk({}, "stop"))
+    assert briefly(events) == [
+        ("start", 0, "content.thinking"),
+        ("delta", 0, "h"),
+        ("delta", 0, "m"),
+        ("stop", 0),
+        ("start", 1),
+        ("delta", 1, "Hi"),
+        ("stop", 1),
+    ]
+
+
 def test_signed_reasoning_to_events():
     """A signature ends its thinking block; an encrypted block is whole when it begins."""
     events = to_events(

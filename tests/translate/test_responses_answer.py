@@ -138,6 +138,17 @@ def test_reasoning_words_and_calls_are_items_in_this_order() -> None:
     ]
 
 
+def test_reasoning_in_parts_of_the_content_is_reasoning() -> None:
+    """What was thought in parts of the content, as Mistral's models do, is a reasoning item."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
+    parts = [thought, {"type": "text", "text": "So"}]
+    whole, streamed = answer({"content": parts}), events(chunk({"content": parts}, "stop"))
+    for response in (whole, streamed[-1]["response"]):
+        reasoning, message = response["output"]
+        assert reasoning["content"] == [{"type": "reasoning_text", "text": "Hm"}]
+        assert message["content"][0]["text"] == "So"
+
+
 @pytest.mark.parametrize(
     ("finish_reason", "status", "details"),
     [

@@ -148,7 +148,11 @@ def _assistant(content: Any, place: str) -> Turn:
         if kind == "tool_use":
             calls.append(_call(block))
         elif kind in ("thinking", "redacted_thinking"):
-            thoughts.append(_thought(kind, block))
+            thought = _thought(kind, block)
+            if thought.get("signature") == reasoning.PARTED:
+                parts.append(_parted(thought["thinking"]))
+            else:
+                thoughts.append(thought)
         else:
             parts.append(_text(kind, where, block))
     turn: Turn = {"role": "assistant", "content": _plain(parts) or None}
@@ -174,6 +178,10 @@ def _thought(kind: str, block: Fields) -> Turn:
         thought = {"data": block.need("data", str)}
     block.end(_WHY)
     return thought
+
+
+def _parted(thought: str) -> Turn:
+    return {"type": "thinking", "thinking": [_as_text(thought)]}
 
 
 def _reasoning(thoughts: list[Turn]) -> Turn:

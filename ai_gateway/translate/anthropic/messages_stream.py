@@ -114,18 +114,29 @@ class _Events:
             self._finished = choice
 
     def _thoughts(self, delta: Mapping[str, Any]) -> Iterator[Event]:
-        empty = {"type": "thinking", "thinking": "", "signature": ""}
         for piece in [] if self._hidden else reasoning.pieces(delta):
             if piece["type"] == "redacted_thinking":
                 yield from self._blocks.begin(_REDACTED, piece)
-                continue
-            if piece["thinking"]:
-                thought = {"type": "thinking_delta", "thinking": piece["thinking"]}
-                yield from self._blocks.add(_THINKING, empty, thought)
-            if piece["signature"]:
-                signed = {"type": "signature_delta", "signature": piece["signature"]}
-                yield from self._blocks.add(_THINKING, empty, signed)
-                yield from self._blocks.close()
+            elif piece["signature"] == reasoning.PARTED:
+                yield from self._think(piece, piece["signature"])
+            else:
+                yield from self._think(piece, "")
+                yield from self._sign(piece["signature"])
+
+    def _think(self, piece: Event, signature: str) -> Iterator[Event]:
+        """More of a thinking block, which begins with ``signature`` if none is open."""
+        if piece["thinking"]:
+            begun = {"type": "thinking", "thinking": "", "signature": signature}
+            thought = {"type": "thinking_delta", "thinking": piece["thinking"]}
+            yield from self._blocks.add(_THINKING, begun, thought)
+
+    def _sign(self, signature: str) -> Iterator[Event]:
+        """The end of a thinking block, where it is signed."""
+        if signature:
+            begun = {"type": "thinking", "thinking": "", "signature": ""}
+            signed = {"type": "signature_delta", "signature": signature}
+            yield from self._blocks.add(_THINKING, begun, signed)
+            yield from self._blocks.close()
 
     def _call(self, call: Any) -> Iterator[Event]:
         function = call.get("function") if isinstance(call, Mapping) else None

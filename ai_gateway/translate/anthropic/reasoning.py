@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ai_gateway.translate.deltas import parted, thought
+
 Block = dict[str, Any]
 
 _FORMAT = "anthropic-claude-v1"
+#: The signature of what was thought in parts of the content, as Mistral's models take it back.
+PARTED = "content.thinking"
 
 
 def detail(block: Mapping[str, Any], index: int) -> Block:
@@ -46,11 +50,12 @@ def pieces(message: Mapping[str, Any]) -> list[Block]:
     items = found if isinstance(found, list) else []
     if listed := [piece for item in items if (piece := _piece(item))]:
         return listed
-    for name in ("reasoning_content", "reasoning"):
-        plain = message.get(name)
-        if isinstance(plain, str) and plain:
-            return [{"type": "thinking", "thinking": plain, "signature": ""}]
-    return []
+    found = {"": thought(message), PARTED: parted(message)}
+    return [
+        {"type": "thinking", "thinking": said, "signature": signature}
+        for signature, said in found.items()
+        if said
+    ]
 
 
 def _piece(item: object) -> Block:

@@ -111,12 +111,6 @@ def _usage(found: object) -> dict[str, Any] | None:
     }
 
 
-def reasoning(message: Body) -> str:
-    """The reasoning in a message or delta, by either name; some servers send it by both."""
-    found = message.get("reasoning_content") or message.get("reasoning")
-    return found if isinstance(found, str) else ""
-
-
 def logprobs(choice: Body) -> list[dict[str, Any]]:
     """The log probabilities of a choice's tokens, with what the Responses API requires of each."""
     found = choice.get("logprobs")

@@ -179,6 +179,25 @@ def test_named_tool_that_ends_with_stop():
     assert to_messages({"tool_calls": [call()]}, "stop")["stop_reason"] == "tool_use"
 
 
+@pytest.mark.parametrize("provider", ["google", "vertex"])
+def test_signed_call_to_messages(provider):
+    """A signature, without which Gemini takes no call back, is a block of its own before it."""
+    extra = {"extra_content": {provider: {"thought_signature": "SIG=="}}}
+    sent = to_messages({"tool_calls": [call() | extra, call("t2")]})
+    assert sent["content"] == [
+        {"type": "redacted_thinking", "data": f"{provider}.thought_signature;t1;SIG=="},
+        {"type": "tool_use", "id": "t1", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "t2", "name": "f", "input": {}},
+    ]
+
+
+@pytest.mark.parametrize("extra", [None, {"google": 1}, {"google": {"thought_signature": None}}])
+def test_call_with_other_extras(extra):
+    """What is no signature beside a call says nothing."""
+    sent = to_messages({"tool_calls": [call() | {"extra_content": extra}]})
+    assert [block["type"] for block in sent["content"]] == ["tool_use"]
+
+
 def test_invalid_arguments():
     """Arguments that are no JSON object reach the caller as they are."""
     sent = to_messages({"tool_calls": [call(arguments='{"a": ')]}, "length")

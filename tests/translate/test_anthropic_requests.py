@@ -382,6 +382,20 @@ def test_thoughts_in_parts():
     assert chat[1] == {"role": "assistant", "content": [thought, blocks[1]]}
 
 
+def test_signed_call_to_chat():
+    """A call's signature goes back beside the call that it names; no other model reads it."""
+    blocks = [
+        {"type": "redacted_thinking", "data": "google.thought_signature;t1;SIG=="},
+        {"type": "tool_use", "id": "t1", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "t2", "name": "f", "input": {}},
+    ]
+    [turn] = to_chat(messages=[{"role": "assistant", "content": blocks}, USER])["messages"][:1]
+    first, second = turn["tool_calls"]
+    assert first["extra_content"] == {"google": {"thought_signature": "SIG=="}}
+    assert ("extra_content" in second, "reasoning_details" in turn) == (False, False)
+    assert to_messages(messages=[turn, USER])["messages"][0]["content"] == blocks[1:]
+
+
 def test_thoughts_in_pieces():
     """reasoning_details that a client kept as a stream's pieces are put together."""
     pieces = [

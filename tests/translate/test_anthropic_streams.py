@@ -178,6 +178,20 @@ def test_arguments_as_an_object():
     assert briefly(events)[1] == ("delta", 0, '{"a":1}')
 
 
+def test_signed_call_to_events():
+    """A call's signature is a block of its own before the call."""
+    signed = tool(0, "t1", "f", "{}")
+    signed["tool_calls"][0]["extra_content"] = {"google": {"thought_signature": "SIG=="}}
+    events = to_events(chunk(signed), chunk({}, "tool_calls"))
+    assert briefly(events) == [
+        ("start", 0, "google.thought_signature;t1;SIG=="),
+        ("stop", 0),
+        ("start", 1, "t1", "f"),
+        ("delta", 1, "{}"),
+        ("stop", 1),
+    ]
+
+
 def test_calls_that_are_mixed():
     """A fragment of a call that was over is a failure: its block cannot be opened again."""
     with pytest.raises(UpstreamError, match="wrote on"):

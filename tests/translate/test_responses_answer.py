@@ -138,6 +138,26 @@ def test_reasoning_words_and_calls_are_items_in_this_order() -> None:
     ]
 
 
+def test_a_signed_call_has_its_signature_before_it() -> None:
+    """What signs a call, whole or streamed, is a reasoning item that the caller gives back."""
+    signed = call(0, name="f", arguments="{}")
+    signed["extra_content"] = {"google": {"thought_signature": "SIG=="}}
+    streamed = events(chunk({"tool_calls": [signed]}, "tool_calls"))
+    for response in (answer({"tool_calls": [signed]}), streamed[-1]["response"]):
+        reasoning, function = response["output"]
+        assert reasoning == {
+            "id": "rs_1_0",
+            "type": "reasoning",
+            "status": "completed",
+            "summary": [],
+            "encrypted_content": "google.thought_signature;call_0;SIG==",
+        }
+        assert (function["type"], function["call_id"]) == ("function_call", "call_0")
+    assert types(streamed)[2:5] == [
+        *("output_item.added", "output_item.done", "output_item.added"),
+    ]
+
+
 def test_reasoning_in_parts_of_the_content_is_reasoning() -> None:
     """What was thought in parts of the content, as Mistral's models do, is a reasoning item."""
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}

@@ -88,6 +88,21 @@ def test_a_call_without_words_before_it_is_a_message_of_its_own() -> None:
     assert [call["id"] for call in found[1]["tool_calls"]] == ["c1"]
 
 
+def test_a_signature_goes_back_beside_its_call() -> None:
+    """What signs a call is said beside it; other reasoning is left out."""
+    found = messages(
+        {"type": "reasoning", "summary": [], "encrypted_content": "google.thought_signature;c2;S="},
+        {"type": "reasoning", "summary": [], "encrypted_content": "format;c1;S="},
+        {"type": "reasoning", "summary": []},
+        {"type": "function_call", "call_id": "c1", "name": "get", "arguments": "{}"},
+        {"type": "function_call", "call_id": "c2", "name": "get", "arguments": "{}"},
+    )
+    assert [call.get("extra_content") for call in found[0]["tool_calls"]] == [
+        None,
+        {"google": {"thought_signature": "S="}},
+    ]
+
+
 def test_words_after_a_call_stand_before_its_result() -> None:
     """What the assistant said after a call joins its message: a result comes right after calls."""
     call = {"type": "function_call", "call_id": "c1", "name": "get", "arguments": "{}"}

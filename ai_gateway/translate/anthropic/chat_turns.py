@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from ai_gateway.translate import sealed
 from ai_gateway.translate.anthropic import reasoning, words
 from ai_gateway.translate.anthropic.fields import Fields, items, refuse
 
@@ -144,12 +145,15 @@ def _assistant(content: Any, place: str) -> Turn:
     parts: list[Turn] = []
     calls: list[Turn] = []
     thoughts: list[Turn] = []
+    signed: dict[str, Turn] = {}
     for kind, where, block in _blocks(content, place):
         if kind == "tool_use":
             calls.append(_call(block))
         elif kind in ("thinking", "redacted_thinking"):
             thought = _thought(kind, block)
-            if thought.get("signature") == reasoning.PARTED:
+            if found := sealed.signed(thought.get("data")):
+                signed |= found
+            elif thought.get("signature") == reasoning.PARTED:
                 parts.append(_parted(thought["thinking"]))
             else:
                 thoughts.append(thought)
@@ -157,7 +161,7 @@ def _assistant(content: Any, place: str) -> Turn:
             parts.append(_text(kind, where, block))
     turn: Turn = {"role": "assistant", "content": _plain(parts) or None}
     if calls:
-        turn["tool_calls"] = calls
+        turn["tool_calls"] = [call | signed.get(call["id"], {}) for call in calls]
     return turn | _reasoning(thoughts)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import chat
+from ai_gateway.translate import sealed
 from ai_gateway.translate.anthropic import reasoning, words
 
 Block = dict[str, Any]
@@ -68,7 +69,15 @@ def _calls(body: Mapping[str, Any], calls: object) -> Iterator[Block]:
         if not isinstance(function, Mapping):
             raise UpstreamError("The model answered with a tool call without a function.")
         given = words.tool_input(function.get("arguments"))
-        yield tool_use(body, index, call) | {"input": given}
+        block = tool_use(body, index, call)
+        yield from signature(call, block)
+        yield block | {"input": given}
+
+
+def signature(call: Mapping[str, Any], block: Block) -> Iterator[Block]:
+    """What the caller gives back beside the ``block`` of a tool call, where the model needs it."""
+    if data := sealed.signature(call, block["id"]):
+        yield {"type": "redacted_thinking", "data": data}
 
 
 def tool_use(body: Mapping[str, Any], index: int, call: Mapping[str, Any]) -> Block:

@@ -146,6 +146,8 @@ class _Events:
         key = ("tool_use", number)
         if new:
             block = messages_answer.tool_use(self._head or {}, number, call)
+            for signature in messages_answer.signature(call, block):
+                yield from self._blocks.begin(_REDACTED, signature)
             yield from self._blocks.begin(key, block)
         given = function.get("arguments")
         if given:

@@ -178,6 +178,7 @@ def _thoughts(message: Fields) -> list[Block]:
 def _call(call: Fields) -> Block:
     call.only("type", ("function",), _WHY)
     call.take("index", int)  # of a stream, which some clients keep
+    call.take("extra_content", dict)  # what another model wants back with its call
     identity = call.need("id", str)
     function = Fields(call.need("function", dict), call.at("function"))
     name, given = function.need("name", str), function.take_any("arguments")

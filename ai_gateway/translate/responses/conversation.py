@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ai_gateway.errors import BadRequest
+from ai_gateway.translate import sealed
 from ai_gateway.translate.responses.reading import (
     Body,
     items,
@@ -33,9 +34,22 @@ def messages(body: Body) -> list[Message]:
     asked = body.get("input")
     if isinstance(asked, str):
         return [*found, {"role": "user", "content": asked}]
+    signed: dict[str, Message] = {}
     for at, item in enumerate(items(asked, "input")):
-        _add(found, item, f"input.{at}")
+        if item.get("type") == "reasoning":  # a chat model takes none back but what signs a call
+            signed |= sealed.signed(item.get("encrypted_content"))
+        else:
+            _add(found, item, f"input.{at}")
+    if signed:
+        _sign(found, signed)
     return found
+
+
+def _sign(found: list[Message], signed: dict[str, Message]) -> None:
+    """Puts beside each call what its model must get back with it."""
+    for message in found:
+        for call in message.get("tool_calls", ()):
+            call.update(signed.get(call["id"], {}))
 
 
 def _add(found: list[Message], item: Body, place: str) -> None:
@@ -46,7 +60,7 @@ def _add(found: list[Message], item: Body, place: str) -> None:
         _add_call(found, item, place)
     elif kind == "function_call_output":
         found.append(_result(item, place))
-    elif kind != "reasoning":  # a chat model takes none back; its next answer thinks anew
+    else:
         raise unserved(f"{place}.type", f"an item {str(kind)[:100]!r} cannot be passed on")
 
 

@@ -113,10 +113,9 @@ class Words(Item):
 class Call(Item):
     """A function call."""
 
-    def __init__(self, shared: str, index: int, call_id: object, name: str) -> None:
+    def __init__(self, shared: str, index: int, call_id: str, name: str) -> None:
         super().__init__("function_call", "fc", shared, index)
-        given = isinstance(call_id, str) and call_id
-        self.call_id = given or f"call_{shared}_{index}"
+        self._call_id = call_id
         self._name = name
         self._pieces: list[str] = []
 
@@ -133,5 +132,20 @@ class Call(Item):
 
     def value(self) -> dict[str, Any]:
         """The item with its arguments."""
-        said = {"call_id": self.call_id, "name": self._name, "arguments": "".join(self._pieces)}
+        said = {"call_id": self._call_id, "name": self._name, "arguments": "".join(self._pieces)}
         return {**super().value(), **said}
+
+
+class Sealed(Item):
+    """Reasoning that nobody reads but the provider, who must get it back."""
+
+    def __init__(self, shared: str, index: int, content: str) -> None:
+        super().__init__("reasoning", "rs", shared, index)
+        self._content = content
+
+    def _end(self) -> Iterator[Event]:
+        yield from ()
+
+    def value(self) -> dict[str, Any]:
+        """The item with what it holds."""
+        return {**super().value(), "summary": [], "encrypted_content": self._content}

@@ -9,8 +9,9 @@ from typing import Any
 from ai_gateway import strictjson
 from ai_gateway.errors import GatewayError, UpstreamError
 from ai_gateway.formats.chat import parts
+from ai_gateway.translate import sealed
 from ai_gateway.translate.deltas import Calls, parted, thought
-from ai_gateway.translate.responses.items import Call, Event, Item, Words
+from ai_gateway.translate.responses.items import Call, Event, Item, Sealed, Words
 from ai_gateway.translate.responses.reading import Body
 from ai_gateway.translate.responses.response import (
     end,
@@ -106,9 +107,20 @@ class _Events:
         if not isinstance(name, str) or not name:
             raise UpstreamError("The model called a tool without a name.")
         yield from self._close_words("completed")
-        begun = Call(self._shared, len(self._items), call.get("id"), name)
+        given = call.get("id")
+        made = f"call_{self._shared}_{len(self._items)}"
+        identity = given if isinstance(given, str) and given else made
+        yield from self._seal(sealed.signature(call, identity))
+        begun = Call(self._shared, len(self._items), identity, name)
         self._calls.append(begun)
         yield self._open(begun)
+
+    def _seal(self, content: str) -> Iterator[Event]:
+        """An item of what the caller gives back beside a call, where the model needs it."""
+        if content:
+            item = Sealed(self._shared, len(self._items), content)
+            yield self._open(item)
+            yield from item.close("completed")
 
     def _open(self, item: Item) -> Event:
         self._items.append(item)

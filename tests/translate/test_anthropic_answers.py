@@ -244,6 +244,19 @@ def test_reasoning_details_to_messages():
     ]
 
 
+def test_reasoning_beside_encrypted_details():
+    """What the details do not say is read of the plain field; who encrypted them stays known."""
+    details = [
+        {"type": "reasoning.encrypted", "data": "gA", "format": "openai-responses-v1", "id": "rs"}
+    ]
+    sent = to_messages({"content": "Hi", "reasoning": "so", "reasoning_details": details})
+    assert sent["content"] == [
+        {"type": "thinking", "thinking": "so", "signature": ""},
+        {"type": "redacted_thinking", "data": "openai-responses-v1;rs;gA"},
+        {"type": "text", "text": "Hi"},
+    ]
+
+
 def test_reasoning_in_parts_to_messages():
     """What was thought in parts of the content, as Mistral's models do, is a thinking block."""
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}

@@ -371,6 +371,33 @@ def test_thoughts_without_signature():
     assert chat[1] == {"role": "assistant", "content": None, **thought}
 
 
+def test_thoughts_of_other_providers():
+    """What another provider than Anthropic encrypted or signed goes back as it came."""
+    blocks = [
+        {"type": "thinking", "thinking": "so", "signature": ""},
+        {"type": "redacted_thinking", "data": "openai-responses-v1;rs;gA"},
+        {"type": "thinking", "thinking": "hm", "signature": "google-gemini-v1;;s"},
+    ]
+    chat = to_chat(messages=[{"role": "assistant", "content": blocks}, USER])["messages"]
+    assert chat[0]["reasoning"] == "sohm"
+    assert chat[0]["reasoning_details"] == [
+        {
+            "type": "reasoning.encrypted",
+            "index": 0,
+            "format": "openai-responses-v1",
+            "data": "gA",
+            "id": "rs",
+        },
+        {
+            "type": "reasoning.text",
+            "index": 1,
+            "format": "google-gemini-v1",
+            "text": "hm",
+            "signature": "s",
+        },
+    ]
+
+
 def test_thoughts_in_parts():
     """What was thought in parts of the content goes back there: Mistral refuses other names."""
     blocks = [
@@ -631,6 +658,10 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
         (chat_assistant(content="a", reasoning="hm"), "messages.0.reasoning"),
         (
             chat_assistant(content="a", reasoning_details=[{"text": "hm"}]),
+            "messages.0.reasoning_details",
+        ),
+        (
+            chat_assistant(content="a", reasoning_details=[{"data": "gA", "format": "openai"}]),
             "messages.0.reasoning_details",
         ),
         (

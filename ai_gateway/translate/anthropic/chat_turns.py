@@ -189,10 +189,11 @@ def _parted(thought: str) -> Turn:
 
 
 def _reasoning(thoughts: list[Turn]) -> Turn:
-    """Reasoning by every name that a server may read; details where Anthropic's own is in it."""
+    """Reasoning by every name that a server may read; details of what its provider signed."""
     turn: Turn = {}
     if said := reasoning.text(thoughts):
         turn |= {"reasoning": said, "reasoning_content": said}
-    if any(thought.get("signature") or thought.get("data") for thought in thoughts):
-        turn["reasoning_details"] = reasoning.details(thoughts)
+    kept = [thought for thought in thoughts if thought.get("signature") or thought.get("data")]
+    if kept:
+        turn["reasoning_details"] = reasoning.details(kept)
     return turn

@@ -165,7 +165,7 @@ def _thoughts(message: Fields) -> list[Block]:
         for name in ("reasoning_content", "reasoning", "reasoning_details")
     }
     blocks = reasoning.merged(reasoning.pieces(said))
-    if any(block.get("signature") == "" for block in blocks):
+    if not all(map(reasoning.signed, blocks)):
         found = next(name for name, value in reversed(said.items()) if value)
         refuse(
             message.at(found),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ai_gateway.translate import sealed
 from ai_gateway.translate.deltas import parted, thought
 
 Block = dict[str, Any]
@@ -23,12 +24,21 @@ def detail(block: Mapping[str, Any], index: int) -> Block:
     """A thinking or redacted_thinking block, or a part of one, as an item of reasoning_details."""
     found: Block = {"type": "reasoning.text", "index": index, "format": _FORMAT}
     if block.get("data"):
-        return found | {"type": "reasoning.encrypted", "data": block["data"]}
+        return found | {"type": "reasoning.encrypted"} | _unsealed("data", block["data"])
     if block.get("thinking"):
         found["text"] = block["thinking"]
     if block.get("signature"):
-        found["signature"] = block["signature"]
+        found |= _unsealed("signature", block["signature"])
     return found
+
+
+def _unsealed(name: str, value: str) -> Block:
+    """A signature or encrypted reasoning, with the format and id of the item it stood in."""
+    found = sealed.unseal(value)
+    if found is None:
+        return {name: value}
+    kind, identity, given = found
+    return {"format": kind, name: given} | ({"id": identity} if identity else {})
 
 
 def details(blocks: Iterable[Mapping[str, Any]]) -> list[Block]:
@@ -44,18 +54,20 @@ def text(blocks: Iterable[Mapping[str, Any]]) -> str:
 def pieces(message: Mapping[str, Any]) -> list[Block]:
     """A chat message's or delta's reasoning as thinking blocks, or as pieces of them.
 
-    reasoning_details say all that the plain fields say; those of unknown types say nothing here.
+    The plain fields say again what reasoning_details say, unless none of these can be read; those
+    of unknown types say nothing here.
     """
     found = message.get("reasoning_details")
-    items = found if isinstance(found, list) else []
-    if listed := [piece for item in items if (piece := _piece(item))]:
+    listed = [piece for item in found if (piece := _piece(item))] if isinstance(found, list) else []
+    if any(piece.get("thinking") for piece in listed):
         return listed
-    found = {"": thought(message), PARTED: parted(message)}
-    return [
-        {"type": "thinking", "thinking": said, "signature": signature}
-        for signature, said in found.items()
-        if said
+    plain = {"": thought(message), PARTED: parted(message)}
+    said = [
+        {"type": "thinking", "thinking": text, "signature": signature}
+        for signature, text in plain.items()
+        if text
     ]
+    return [*said, *listed]
 
 
 def _piece(item: object) -> Block:
@@ -63,13 +75,27 @@ def _piece(item: object) -> Block:
         return {}
     data = item.get("data")
     if isinstance(data, str) and data:
-        return {"type": "redacted_thinking", "data": data}
+        return {"type": "redacted_thinking", "data": _sealed(item, data)}
     said, signature = item.get("text") or item.get("summary"), item.get("signature")
     said = said if isinstance(said, str) else ""
-    signature = signature if isinstance(signature, str) else ""
+    signature = _sealed(item, signature) if isinstance(signature, str) and signature else ""
     if not said and not signature:
         return {}
     return {"type": "thinking", "thinking": said, "signature": signature}
+
+
+def _sealed(item: Mapping[str, Any], value: str) -> str:
+    """A signature or encrypted reasoning; another provider's than Anthropic says whose it is."""
+    kind = item.get("format")
+    if not isinstance(kind, str) or kind in ("", _FORMAT):
+        return value
+    return sealed.seal(kind, item.get("id"), value)
+
+
+def signed(block: Mapping[str, Any]) -> bool:
+    """Whether a block has a signature, or encrypted reasoning, that could be Anthropic's own."""
+    value = block.get("signature") or block.get("data") or ""
+    return value != "" and sealed.unseal(value) is None
 
 
 def merged(parts: Iterable[Block]) -> list[Block]:

@@ -5,9 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ai_gateway.errors import UpstreamError
 from ai_gateway.formats.chat import count, parts
 
 Body = Mapping[str, Any]
+
+#: Parts of a content that say a text, or where one comes from.
+_PARTS = ("text", "refusal", "thinking", "reference")
+
+
+def check(message: Body) -> None:
+    """Raise UpstreamError where a message or a delta brings a picture, sound or an unknown part."""
+    content = message.get("content")
+    held = all(map(_is_held, content)) if isinstance(content, list) else True
+    if message.get("images") or message.get("audio") or not held:
+        raise UpstreamError("The model answered with what the caller's API cannot hold.")
+
+
+def _is_held(part: object) -> bool:
+    if not isinstance(part, Mapping):
+        return True
+    return part.get("type") in _PARTS or isinstance(part.get("text"), str)
 
 
 def thought(message: Body) -> str:

@@ -267,6 +267,33 @@ def test_reasoning_in_parts_to_messages():
     ]
 
 
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"images": [PICTURE]},
+        {"audio": {"id": "a", "data": "QQ=="}},
+        {"content": [{"type": "text", "text": "see"}, PICTURE]},
+    ],
+)
+def test_what_the_messages_api_cannot_hold(more):
+    """Pictures and sound are a failure, whole and streamed, never left out."""
+    with pytest.raises(UpstreamError, match="cannot hold"):
+        to_messages({"content": "see", **more})
+    chunk = {"choices": [{"index": 0, "delta": more}]}
+    with pytest.raises(UpstreamError, match="cannot hold"):
+        list(MESSAGES_TO_CHAT.stream([chunk], {}))
+
+
+def test_where_a_text_comes_from_is_left_out():
+    """Annotations and references are left out: the text stands without them."""
+    parts = [{"type": "text", "text": "So"}, {"type": "reference", "reference_ids": [1]}, "."]
+    sent = to_messages({"content": parts, "annotations": [{"type": "url_citation"}]})
+    assert sent["content"] == [{"type": "text", "text": "So."}]
+
+
 def test_think_tags_stay_text():
     """Reasoning in the text itself is text: no rule tells it from a quotation."""
     said = "<think>hm</think>Hi"

@@ -138,6 +138,16 @@ def test_reasoning_words_and_calls_are_items_in_this_order() -> None:
     ]
 
 
+def test_pictures_are_an_error() -> None:
+    """A picture in an answer is the model's failure: the items of a Response have none for it."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
+    for message in ({"images": [picture]}, {"content": [picture]}):
+        with pytest.raises(UpstreamError, match="cannot hold"):
+            answer(message)
+        with pytest.raises(UpstreamError, match="cannot hold"):
+            events(chunk(message, "stop"))
+
+
 def test_a_signed_call_has_its_signature_before_it() -> None:
     """What signs a call, whole or streamed, is a reasoning item that the caller gives back."""
     signed = call(0, name="f", arguments="{}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_gateway.errors import UpstreamError
 from ai_gateway.formats import chat
-from ai_gateway.translate import sealed
+from ai_gateway.translate import deltas, sealed
 from ai_gateway.translate.anthropic import reasoning, words
 
 Block = dict[str, Any]
@@ -50,6 +50,7 @@ def hidden(request: Mapping[str, Any]) -> bool:
 
 def blocks(body: Mapping[str, Any], message: Mapping[str, Any], *, hidden: bool) -> list[Block]:
     """What the model thought, said and called."""
+    deltas.check(message)
     thoughts = [] if hidden else reasoning.merged(reasoning.pieces(message))
     said = "".join(texts(message))
     spoken = [{"type": "text", "text": said}] if said else []

@@ -12,7 +12,7 @@ from typing import Any
 from ai_gateway import strictjson
 from ai_gateway.errors import UpstreamError
 from ai_gateway.translate.anthropic import messages_answer, reasoning, words
-from ai_gateway.translate.deltas import Calls
+from ai_gateway.translate.deltas import Calls, check
 
 Event = dict[str, Any]
 #: A block's type, and which of them it is.
@@ -103,6 +103,7 @@ class _Events:
     def _choice(self, choice: Mapping[str, Any]) -> Iterator[Event]:
         delta = choice.get("delta")
         if isinstance(delta, Mapping):
+            check(delta)
             yield from self._thoughts(delta)
             for text in filter(None, messages_answer.texts(delta)):
                 said = {"type": "text_delta", "text": text}

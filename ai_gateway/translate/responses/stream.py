@@ -10,7 +10,7 @@ from ai_gateway import strictjson
 from ai_gateway.errors import GatewayError, UpstreamError
 from ai_gateway.formats.chat import parts
 from ai_gateway.translate import sealed
-from ai_gateway.translate.deltas import Calls, parted, thought
+from ai_gateway.translate.deltas import Calls, check, parted, thought
 from ai_gateway.translate.responses.items import Call, Event, Item, Sealed, Words
 from ai_gateway.translate.responses.reading import Body
 from ai_gateway.translate.responses.response import (
@@ -77,6 +77,7 @@ class _Events:
         self._finish = choice.get("finish_reason") or self._finish
 
     def _delta(self, delta: Body) -> Iterator[Event]:
+        check(delta)
         yield from self._say("reasoning", "reasoning_text", thought(delta) or parted(delta))
         yield from self._say("message", "output_text", "".join(parts(delta.get("content"))))
         yield from self._say("message", "refusal", delta.get("refusal"))

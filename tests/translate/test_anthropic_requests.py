@@ -213,6 +213,16 @@ def test_described_format():
     assert sent["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
 
 
+def test_format_described_twice():
+    """A description beside the schema and the schema's own are both said, once where they agree."""
+    named = {"name": "n", "description": "d", "schema": SCHEMA}
+    for own, said in (("e", "d\ne"), ("d", "d")):
+        schema = {"description": own, **SCHEMA}
+        wanted = {"type": "json_schema", "json_schema": named | {"schema": schema}}
+        sent = to_messages(response_format=wanted)["output_config"]["format"]
+        assert sent["schema"] == {**SCHEMA, "description": said}
+
+
 def test_effort_to_messages():
     """An effort is adaptive thinking of that effort."""
     sent = to_messages(reasoning_effort="low")
@@ -327,6 +337,14 @@ def test_images_and_files_both_ways():
     assert to_messages(messages=chat)["messages"] == messages
 
 
+@pytest.mark.parametrize("head", ["data:image/png;charset=utf-8;a=b", "DATA:image/PNG"])
+def test_data_with_parameters(head):
+    """A data URL is one with parameters too, and in any letters."""
+    part = {"type": "image_url", "image_url": {"url": f"{head};base64,iVBORw0="}}
+    sent = to_messages(messages=[{"role": "user", "content": [part]}])["messages"]
+    assert sent[0]["content"] == [{"type": "image", "source": PNG}]
+
+
 def test_unnamed_file():
     """A PDF without a name is a document without a title."""
     part = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}
@@ -429,8 +447,7 @@ def test_thoughts_in_pieces():
         {"type": "reasoning.text", "index": 0, "text": "h"},
         {"type": "reasoning.text", "index": 0, "text": "m"},
         {"type": "reasoning.text", "index": 0, "signature": "s"},
-        {"type": "reasoning.unknown"},
-        "no object",
+        {"type": "reasoning.summary", "summary": None},
     ]
     turn = {"role": "assistant", "content": "Hi", "reasoning_details": pieces}
     sent = to_messages(messages=[turn, USER])["messages"]
@@ -634,7 +651,15 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
         ({"tool_choice": "made_up"}, "tool_choice"),
         ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {}}}, "tool_choice.function.name"),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "f", "x": 1}}},
+            "tool_choice.function.x",
+        ),
         (chat_user({"type": "input_audio"}), "messages.0.content.0.type"),
+        (
+            chat_user({"type": "image_url", "image_url": {"url": "data:image/svg+xml,<svg/>"}}),
+            "messages.0.content.0.image_url.url",
+        ),
         (
             chat_user({"type": "image_url", "image_url": {"url": "u", "detail": "high"}}),
             "messages.0.content.0.image_url.detail",
@@ -660,6 +685,14 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
             chat_assistant(content="a", reasoning_details=[{"text": "hm"}]),
             "messages.0.reasoning_details",
         ),
+        *(
+            (
+                chat_assistant(content="a", reasoning_details=[{"text": "hm"}, item]),
+                "messages.0.reasoning_details.1",
+            )
+            for item in ({"type": "reasoning.unknown"}, "no object")
+        ),
+        (chat_assistant(content="a", reasoning_details="x"), "messages.0.reasoning_details"),
         (
             chat_assistant(content="a", reasoning_details=[{"data": "gA", "format": "openai"}]),
             "messages.0.reasoning_details",

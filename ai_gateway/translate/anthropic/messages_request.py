@@ -131,10 +131,18 @@ def _format(found: Fields) -> dict[str, Any]:
     named.take("name", str)  # a label of the answer, which the Messages API does not have
     named.take("strict", bool)  # an Anthropic model always keeps to the schema
     if description := named.take("description", str):
-        schema = {"description": description} | schema
+        schema = _described(schema, description)
     named.end(_WHY)
     found.end(_WHY)
     return {"format": {"type": "json_schema", "schema": schema}}
+
+
+def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """``schema``, which also says of the answer what stood beside it."""
+    own = schema.get("description")
+    if isinstance(own, str) and own != description:
+        description = f"{description}\n{own}"
+    return schema | {"description": description}
 
 
 def _tools(fields: Fields, sent: dict[str, Any]) -> None:
@@ -169,7 +177,9 @@ def _choose(choice: Any) -> dict[str, Any] | None:
         if named.take_any("type") == "function":
             function = Fields(named.take_any("function"), "tool_choice.function")
             named.end(_WHY)
-            return {"type": "tool", "name": function.need("name", str)}
+            name = function.need("name", str)
+            function.end(_WHY)
+            return {"type": "tool", "name": name}
     elif isinstance(choice, str) and choice in _CHOICES:
         return {"type": _CHOICES[choice]}
     return refuse("tool_choice", "an Anthropic model takes auto, none, required or one function.")

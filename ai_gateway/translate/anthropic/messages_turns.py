@@ -18,7 +18,7 @@ Placed = tuple[str, str, Any]
 
 _WHY = "an Anthropic model has nothing that this could become."
 _SYSTEM = ("system", "developer")
-_DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,")
+_DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,", re.IGNORECASE)
 
 
 def turns(value: Any) -> tuple[list[Block], list[Block]]:
@@ -111,7 +111,10 @@ def _image(image: Fields) -> Block:
     url = image.need("url", str)
     image.only("detail", ("auto",), "an Anthropic model takes no detail but auto")
     image.end(_WHY)
-    return {"type": "image", "source": _source(url) or {"type": "url", "url": url}}
+    source = _source(url)
+    if source is None and url[:5].lower() == "data:":
+        refuse(image.at("url"), "an Anthropic model takes a picture's data as base64.")
+    return {"type": "image", "source": source or {"type": "url", "url": url}}
 
 
 def _document(file: Fields) -> Block:
@@ -130,7 +133,7 @@ def _source(url: str) -> Block | None:
     found = _DATA.match(url)
     if found is None:
         return None
-    return {"type": "base64", "media_type": found[1], "data": url[found.end() :]}
+    return {"type": "base64", "media_type": found[1].lower(), "data": url[found.end() :]}
 
 
 def _result(message: Fields) -> Block:
@@ -164,6 +167,9 @@ def _thoughts(message: Fields) -> list[Block]:
         name: message.take_any(name)
         for name in ("reasoning_content", "reasoning", "reasoning_details")
     }
+    for where, item in items(said["reasoning_details"] or [], message.at("reasoning_details")):
+        if not reasoning.known(item):
+            refuse(where, _WHY)
     blocks = reasoning.merged(reasoning.pieces(said))
     if not all(map(reasoning.signed, blocks)):
         found = next(name for name, value in reversed(said.items()) if value)

@@ -16,6 +16,7 @@ from ai_gateway.translate.deltas import parted, thought
 Block = dict[str, Any]
 
 _FORMAT = "anthropic-claude-v1"
+_TYPES = ("reasoning.encrypted", "reasoning.summary", "reasoning.text")
 #: The signature of what was thought in parts of the content, as Mistral's models take it back.
 PARTED = "content.thinking"
 
@@ -96,6 +97,12 @@ def signed(block: Mapping[str, Any]) -> bool:
     """Whether a block has a signature, or encrypted reasoning, that could be Anthropic's own."""
     value = block.get("signature") or block.get("data") or ""
     return value != "" and sealed.unseal(value) is None
+
+
+def known(item: object) -> bool:
+    """Whether something of reasoning_details is passed on, or says nothing that could be."""
+    kind = item.get("type") if isinstance(item, Mapping) else None
+    return kind in _TYPES or bool(_piece(item))
 
 
 def merged(parts: Iterable[Block]) -> list[Block]:

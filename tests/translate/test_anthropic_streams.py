@@ -5,6 +5,8 @@ One file: a table of cases, both ways beside each other.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from ai_gateway.errors import UpstreamError, UpstreamUnavailable
@@ -192,12 +194,48 @@ def test_signed_call_to_events():
     ]
 
 
-def test_calls_that_are_mixed():
+@pytest.mark.parametrize("after", [chunk({}, "tool_calls"), chunk({"content": "."}, "stop")])
+def test_calls_that_are_mixed(after):
+    """A call that begins amid another's arguments waits: blocks come one after another."""
+    events = to_events(
+        chunk(tool(0, "t1", "f", "")),
+        chunk(tool(1, "t2", "g", "")),
+        chunk(tool(2, "t3", "h", "[")),
+        chunk(tool(0, arguments='{"a"')),
+        chunk(tool(1, arguments="{}")),
+        chunk(tool(0, arguments=":1}")),
+        after,
+    )
+    assert briefly(events)[:10] == [
+        ("start", 0, "t1", "f"),
+        ("delta", 0, '{"a"'),
+        ("delta", 0, ":1}"),
+        ("stop", 0),
+        ("start", 1, "t2", "g"),
+        ("delta", 1, "{}"),
+        ("stop", 1),
+        ("start", 2, "t3", "h"),
+        ("delta", 2, "["),
+        ("stop", 2),
+    ]
+
+
+def test_a_call_after_a_whole_one_is_not_held_back():
+    """A call that begins when the arguments before it are whole is told at once."""
+    events = MESSAGES_TO_CHAT.stream(
+        iter([chunk(tool(0, "t1", "f", "{}")), chunk(tool(1, "t2", "g", ""))]), {}
+    )
+    told = [event["type"] for event in islice(events, 5)]
+    assert told[3:] == ["content_block_stop", "content_block_start"]
+
+
+@pytest.mark.parametrize("between", [{"content": "."}, {"reasoning": "hm"}])
+def test_call_that_goes_on_after_its_end(between):
     """A fragment of a call that was over is a failure: its block cannot be opened again."""
     with pytest.raises(UpstreamError, match="wrote on"):
         to_events(
             chunk(tool(0, "t1", "f", "{")),
-            chunk(tool(1, "t2", "f", "{")),
+            chunk(between),
             chunk(tool(0, None, None, "}")),
         )
 

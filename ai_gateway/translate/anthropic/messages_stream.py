@@ -1,7 +1,8 @@
 """A chat completion's stream as the Messages API's events.
 
 Blocks come one after another, as the Messages API sends them: what belongs to another block ends
-the one that is open. Nothing is held back but the end, since usage comes after it.
+the one that is open. Nothing is held back but the end, since usage comes after it, and a tool call
+that begins in the middle of another's arguments.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ class _Blocks:
         self._index = -1
         self._open: Key | None = None
 
+    @property
+    def call(self) -> int | None:
+        """The number of the tool call that is open."""
+        kind, number = self._open or _TEXT
+        return number if kind == "tool_use" else None
+
     def begin(self, key: Key, block: Event) -> Iterator[Event]:
         yield from self.close()
         self._index += 1
@@ -74,6 +81,9 @@ class _Events:
         self._head: Mapping[str, Any] | None = None
         self._blocks = _Blocks()
         self._calls = Calls()
+        #: The arguments of the open call, and fragments of those that wait for its end.
+        self._said: list[str] = []
+        self._waiting: dict[int, list[Mapping[str, Any]]] = {}
         self._usage: object = None
         self._finished: Mapping[str, Any] | None = None
 
@@ -106,6 +116,7 @@ class _Events:
             check(delta)
             yield from self._thoughts(delta)
             for text in filter(None, messages_answer.texts(delta)):
+                yield from self._release()
                 said = {"type": "text_delta", "text": text}
                 yield from self._blocks.add(_TEXT, {"type": "text", "text": ""}, said)
             calls = delta.get("tool_calls")
@@ -116,6 +127,7 @@ class _Events:
 
     def _thoughts(self, delta: Mapping[str, Any]) -> Iterator[Event]:
         for piece in [] if self._hidden else reasoning.pieces(delta):
+            yield from self._release()
             if piece["type"] == "redacted_thinking":
                 yield from self._blocks.begin(_REDACTED, piece)
             elif piece["signature"] == reasoning.PARTED:
@@ -144,21 +156,44 @@ class _Events:
         if not isinstance(function, Mapping):
             return
         number, new = self._calls.number(call, function)
+        if number != self._blocks.call and (self._waiting or (new and self._is_amid())):
+            self._waiting.setdefault(number, []).append(call)
+        else:
+            yield from self._write(number, call, new=new)
+
+    def _is_amid(self) -> bool:
+        """Whether more is due of the open call's arguments."""
+        if self._blocks.call is None:
+            return False
+        said = "".join(self._said)
+        return not said or words.INVALID in words.tool_input(said)
+
+    def _release(self) -> Iterator[Event]:
+        """What waited for the end of a call, one call after another."""
+        waiting, self._waiting = self._waiting, {}
+        for number, fragments in waiting.items():
+            for at, call in enumerate(fragments):
+                yield from self._write(number, call, new=at == 0)
+
+    def _write(self, number: int, call: Mapping[str, Any], *, new: bool) -> Iterator[Event]:
         key = ("tool_use", number)
         if new:
             block = messages_answer.tool_use(self._head or {}, number, call)
             for signature in messages_answer.signature(call, block):
                 yield from self._blocks.begin(_REDACTED, signature)
             yield from self._blocks.begin(key, block)
-        given = function.get("arguments")
+            self._said = []
+        given = call["function"].get("arguments")
         if given:
             text = given if isinstance(given, str) else strictjson.dumps(given).decode()
+            self._said.append(text)
             yield self._blocks.more(key, {"type": "input_json_delta", "partial_json": text})
 
     def end(self) -> Iterator[Event]:
         """The last events."""
         if self._finished is None:
             raise UpstreamError("The model's stream was cut: it ended before the answer did.")
+        yield from self._release()
         yield from self._blocks.close()
         yield {
             "type": "message_delta",

@@ -36,6 +36,7 @@ from ai_gateway.webhooks.declared import Callback
 Scheme = Literal["none", "api-key", "jwt", "platform", "session"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 Privacy = Literal["full", "redacted", "hashed", "none"]
+_SILENCE = 60.0  # seconds that any stream may be silent, unless its model says less
 
 
 class Timeout(Closed):
@@ -43,7 +44,16 @@ class Timeout(Closed):
 
     connect: Duration = 5.0
     first_byte: Duration = 60.0
+    stall: Duration | None = Field(
+        None,
+        description="How long a stream may be silent; first_byte, but at least 60 s, if left out.",
+    )
     whole: Duration = 120.0
+
+    @property
+    def silence(self) -> float:
+        """Seconds that a stream may be silent."""
+        return max(_SILENCE, self.first_byte) if self.stall is None else self.stall
 
 
 class Endpoint(Closed):

@@ -43,7 +43,6 @@ __all__ = [
 MAX_RESPONSE = 32_000_000  # bytes, before and after decoding
 MAX_STREAM = 256_000_000  # the same of a stream
 IDLE = 60.0  # seconds that a connection is kept without use
-STALL = 60.0  # seconds between two reads of a stream
 _MODELS = 1000  # of which the endpoints are remembered
 
 _UNAUTHORIZED = int(HTTPStatus.UNAUTHORIZED)
@@ -86,7 +85,6 @@ class Upstreams:
         max_response: Bytes of a response that are read.
         max_stream: The same of a stream.
         idle: Seconds that a connection is kept without use.
-        stall: Seconds that a stream may pause; a comment is a sign of life too.
     """
 
     def __init__(
@@ -98,12 +96,10 @@ class Upstreams:
         max_response: int = MAX_RESPONSE,
         max_stream: int = MAX_STREAM,
         idle: float = IDLE,
-        stall: float = STALL,
     ) -> None:
         self._clock = clock
         self._max_response = max_response
         self._max_stream = max_stream
-        self._stall = stall
         self._wallet = Wallet(clock)
         self._transports = Transports(clock, Surroundings(environment), resolve, idle)
         #: By the model's identity; the model itself is held, so that the identity stays its own.
@@ -237,7 +233,7 @@ class Upstreams:
             body=data,
             started=self._clock.monotonic(),
             deadline=self._by(model, deadline),
-            stall=self._stall,
+            stall=model.timeout.silence,
             hold=Hold(cancel),
         )
         incoming, token = self._ask(endpoint, call)

@@ -29,7 +29,7 @@ from ai_gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from ai_gateway.manifest.model import Model
+from ai_gateway.manifest.model import Model, Timeout
 from ai_gateway.upstream import Upstreams
 from tests.upstream.fake import (
     DONE,
@@ -439,16 +439,25 @@ def test_silence_after_done_is_short(
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_silent_stream_is_given_up(upstream: FakeUpstream, over: Any, *, begun: bool) -> None:
-    """A stream that falls silent ends after ``stall``, before its first event or after."""
+def test_a_silent_stream_is_given_up(
+    listen: Any, upstream: FakeUpstream, over: Any, *, begun: bool
+) -> None:
+    """A stream that falls silent ends after timeout.stall, before its first event or after."""
     pieces = [head() + (chunk(HELLO[0]) if begun else b"")]
     upstream.script(paced(pieces, 3, over))
-    ways = Upstreams(SystemClock(), {}, stall=0.2)
     started = time.monotonic()
     with pytest.raises(UpstreamTimeout, match="fell silent"):
-        list(ways.stream(*asked(upstream), SystemClock().monotonic() + 5))
+        list(listen(timeout={"stall": "200ms"}))
     assert time.monotonic() - started < 2
-    ways.close()
+
+
+@pytest.mark.parametrize(
+    ("declared", "seconds"),
+    [({}, 60), ({"first_byte": "1s"}, 60), ({"first_byte": "5m"}, 300), ({"stall": "2s"}, 2)],
+)
+def test_a_slow_model_may_be_silent_for_longer(declared: Any, seconds: float) -> None:
+    """A stream may be silent for as long as its model may take to begin, at least 60 s."""
+    assert Timeout.model_validate(declared).silence == seconds
 
 
 def asked(upstream: FakeUpstream, path: str = "/chat/completions") -> tuple[Model, str, Any]:
@@ -456,13 +465,13 @@ def asked(upstream: FakeUpstream, path: str = "/chat/completions") -> tuple[Mode
     return Model(url=upstream.url, model_id="m"), path, {}
 
 
-def test_comments_are_signs_of_life(upstream: FakeUpstream, over: threading.Event) -> None:
+def test_comments_are_signs_of_life(
+    listen: Any, upstream: FakeUpstream, over: threading.Event
+) -> None:
     """A stream whose pauses are filled with comments is not silent."""
     pieces = [head(), *[chunk(b": ping\n\n")] * 8, chunk(HELLO[0]), chunk(DONE), chunk(b"")]
     upstream.script(paced(pieces, 0.1, over))
-    ways = Upstreams(SystemClock(), {}, stall=0.5)
-    assert texts(ways.stream(*asked(upstream), SystemClock().monotonic() + 5)) == ["Hel"]
-    ways.close()
+    assert texts(listen(timeout={"stall": "500ms"})) == ["Hel"]
 
 
 def test_the_deadline_ends_a_stream(
@@ -639,8 +648,8 @@ def test_streams_are_recorded_and_replayed(
 
 def test_nothing_leaks(upstream: FakeUpstream, over: threading.Event) -> None:
     """After every kind of end each connection is closed or idle, and the bound is whole."""
-    ways, clock = Upstreams(SystemClock(), {}, stall=0.1), SystemClock()
-    model = Model(url=upstream.url, model_id="m", max_connections=3)
+    ways, clock = Upstreams(SystemClock(), {}), SystemClock()
+    model = Model(url=upstream.url, model_id="m", max_connections=3, timeout=Timeout(stall=0.1))
     ends = [
         streamed(*HELLO, DONE),
         streamed(*HELLO),

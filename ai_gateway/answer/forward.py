@@ -24,7 +24,9 @@ from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, Forbidden, GatewayError
 from ai_gateway.formats import Body, Format, Reading
 from ai_gateway.telemetry.tracing import Called
-from ai_gateway.upstream import Upstreams
+from ai_gateway.upstream import Reply, Stream, Upstreams
+from ai_gateway.upstream.binary import Binary
+from ai_gateway.upstream.errors import upstream_id
 from ai_gateway.upstream.stream import named
 
 #: Told once of a stream that is over; what it came to is in the decision.
@@ -92,7 +94,7 @@ class Forward:
         turn.end()
         decision.first_byte_ms, decision.simulated = reply.first_byte_ms, reply.simulated
         self._said(call, reading, place, decision)
-        headers = _explain(place.name, choice, simulated=reply.simulated)
+        headers = _explain(place.name, choice, reply)
         if isinstance(said, bytes):
             decision.digest = digest(said)
             headers["content-type"] = reply.headers.get("content-type", "text/plain")
@@ -132,7 +134,7 @@ class Forward:
         decision.first_byte_ms, decision.simulated = source.first_event_ms, source.simulated
         over = partial(self._ended, call=call, turn=turn, decision=decision, ended=ended)
         streamed = Streamed(source, form.reader(), over)
-        headers = _explain(place.name, choice, simulated=source.simulated)
+        headers = _explain(place.name, choice, source)
         chunks = Translated(streamed, spoken, place.name, call.event.request_id)
         return Answer(place.name, headers=headers, chunks=chunks)
 
@@ -161,7 +163,7 @@ class Forward:
             said = Reading(f"{source.content_type}, {size} bytes")
             self._ended(said, error, call=call, turn=turn, decision=decision, ended=ended)
 
-        headers = _explain(place.name, choice, simulated=source.simulated)
+        headers = _explain(place.name, choice, source)
         headers["content-type"] = source.content_type
         return Answer(place.name, headers=headers, pieces=Pieces(source, over))
 
@@ -214,8 +216,7 @@ class Forward:
 def _own_answer(body: Body, turn: Turn, choice: Choice, decision: Decision) -> Answer:
     """What the gateway says in place of a model that nobody can ask for it."""
     turn.end()
-    headers = _explain(turn.place.name, choice, simulated=False)
-    headers["x-gateway-estimated"] = "true"
+    headers = _explain(turn.place.name, choice) | {"x-gateway-estimated": "true"}
     answer = Answer(turn.place.name, body=body, headers=headers)
     decision.served, decision.digest = turn.place.name, digest(answer.data())
     return answer
@@ -229,9 +230,15 @@ def _own(call: Call, form: Format) -> list[tuple[str, str]]:
     return [(name, given[name]) for name in form.headers if name in given]
 
 
-def _explain(model: str, choice: Choice, *, simulated: bool) -> dict[str, str]:
+def _explain(
+    model: str, choice: Choice, answered: Reply | Stream | Binary | None = None
+) -> dict[str, str]:
     headers = {
         "x-gateway-model": model,
         "x-gateway-decision": f"{choice.selection}; propensity={choice.propensity:.6g}",
     }
-    return headers | {"x-gateway-simulated": "true"} if simulated else headers
+    if answered is None:
+        return headers
+    if answered.simulated:
+        headers["x-gateway-simulated"] = "true"
+    return headers | upstream_id(answered.request_id)

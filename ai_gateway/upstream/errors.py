@@ -102,7 +102,7 @@ def refusal(
     """
     said = words(headers.get("content-type", ""), body, token)
     quoted = f" It said: {said}" if said else ""
-    told = {"x-upstream-status": str(status), **upstream_id(headers)}
+    told = {"x-upstream-status": str(status), **upstream_id(request_id(headers))}
     if status in _CALLERS:
         return UpstreamRefused(f"{who} refused the request.{quoted}", status, headers=told)
     if status in _CREDENTIALS:
@@ -163,9 +163,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return next((value for value in found if _ID.fullmatch(value)), None)
 
 
-def upstream_id(headers: Mapping[str, str]) -> dict[str, str]:
-    """``request_id`` as a header for the caller."""
-    found = request_id(headers)
+def upstream_id(found: str | None) -> dict[str, str]:
+    """The upstream's own number of the request, as a header for the caller."""
     return {} if found is None else {"x-upstream-request-id": found}
 
 

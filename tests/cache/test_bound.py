@@ -30,6 +30,8 @@ def test_the_same_request_is_answered_again(gateway) -> None:
     assert second.headers["x-gateway-model"] == "model-a"
     assert second.headers["age"] == "0"
     assert "age" not in first.headers
+    assert "x-upstream-request-id" in first.headers
+    assert "x-upstream-request-id" not in second.headers
     miss, hit = gateway.rows()
     assert (miss["cache"], miss["similarity"], miss["saved"]) == ("miss", None, None)
     assert (hit["selection"], hit["cache"], hit["similarity"]) == ("cache", "hit", 1.0)

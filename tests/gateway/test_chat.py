@@ -51,6 +51,14 @@ def test_a_completion_has_the_gateways_name_of_the_model(gateway) -> None:
     assert row["output"] == reply.json["choices"][0]["message"]["content"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_models_own_number_of_the_request_is_told(gateway, stream) -> None:
+    """Its operator asks for it; the request's own id stays the gateway's."""
+    reply = ask(gateway, model="model-b", stream=stream)
+    assert reply.headers["x-upstream-request-id"].startswith("req_")
+    assert not reply.headers["x-request-id"].startswith("req_")
+
+
 @pytest.mark.parametrize("model", ["auto", None, ""])
 def test_auto_lets_the_routing_choose(gateway, model) -> None:
     """Who names no model gets the one that routing chooses."""

@@ -147,6 +147,7 @@ def test_speech_comes_as_it_is(gateway) -> None:
     body = {"model": "media", "input": "hello", "voice": "alloy"}
     reply = post(gateway, "audio/speech", json=body)
     assert reply.headers["content-type"] == "audio/wav"
+    assert reply.headers["x-upstream-request-id"].startswith("req_")
     assert reply.data.startswith(b"RIFF")
     (row,) = gateway.rows()
     assert (row["input"], row["output"]) == ("hello", f"audio/wav, {len(reply.data)} bytes")

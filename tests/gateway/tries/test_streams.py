@@ -16,6 +16,10 @@ def test_a_stream_falls_back_before_its_first_event(start, simulator) -> None:
     assert (reply.status_code, reply.headers["x-gateway-model"]) == (200, "model-b")
     assert reply.text.endswith("data: [DONE]\n\n")
     assert [row["served"] for row in gateway.rows()] == ["model-b"]
+    body["model"] = "model-b"  # which numbers the same request alike
+    alone = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    number = alone.headers["x-upstream-request-id"]
+    assert reply.headers["x-upstream-request-id"] == number
 
 
 STREAMS = """

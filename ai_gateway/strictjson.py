@@ -42,7 +42,11 @@ def loads(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
 
 def dumps(value: Any) -> bytes:
     """``value`` as JSON bytes, the way everything leaves the gateway."""
-    return orjson.dumps(value)
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer beyond 64 bits, which a model may give to a tool
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
 
 
 def _check_depth(value: Any, max_depth: int) -> None:

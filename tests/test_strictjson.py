@@ -27,6 +27,12 @@ def test_what_json_holds_is_read_and_written_unchanged(value: object) -> None:
     assert value == strictjson.loads(strictjson.dumps(value))
 
 
+def test_integers_of_any_size_are_written() -> None:
+    """What a model gave to a tool leaves as it is, beside text that is no ASCII."""
+    value = {"é": [2**200, -(2**64), "\U0001f600"]}
+    assert strictjson.dumps(value).decode() == f'{{"é":[{2**200},-{2**64},"\U0001f600"]}}'
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     """Whatever arrives is read, or refused as a bad request."""

@@ -165,7 +165,7 @@ class Caching:
             cost=float(decision.charge.amount) if decision.charge else None,
             simulated=decision.simulated,
         ).packed()
-        if len(data) > MAX_ENTRY:
+        if data is None or len(data) > MAX_ENTRY:
             return
         ttl, semantic = slot.declared.ttl, slot.declared.semantic
         self.caches.exact.put(slot.scope.tenant, slot.key, data, ttl)

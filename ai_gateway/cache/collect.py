@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-import orjson
+from ai_gateway import strictjson
+from ai_gateway.errors import GatewayError
 
 Body = Mapping[str, Any]
 Whole = dict[str, Any]
@@ -59,7 +60,7 @@ class Collector:
             return None
         try:
             return self._collected.answer()
-        except (ValueError, TypeError, LookupError, AttributeError):
+        except (GatewayError, ValueError, TypeError, LookupError, AttributeError):
             return None
 
 
@@ -227,7 +228,7 @@ class _Messages:
         for (index, name), pieces in self._pieces.items():
             text, block = "".join(pieces), self._blocks[index]
             if name == "partial_json":
-                block["input"] = orjson.loads(text) if text else {}
+                block["input"] = strictjson.loads(text.encode()) if text else {}
             else:
                 block[name] = block.get(name, "") + text
         return {**self._message, "content": [block for _, block in sorted(self._blocks.items())]}

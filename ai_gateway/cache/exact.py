@@ -26,9 +26,12 @@ class Cached:
     cost: float | None = None
     simulated: bool = False
 
-    def packed(self) -> bytes:
-        """As it is kept."""
-        return orjson.dumps(self)
+    def packed(self) -> bytes | None:
+        """As it is kept; None for what would come back as something else."""
+        try:
+            return orjson.dumps(self)
+        except TypeError:  # an integer beyond 64 bits
+            return None
 
 
 def unpacked(data: bytes) -> Cached | None:

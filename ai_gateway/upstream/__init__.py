@@ -3,8 +3,8 @@
 A call goes through it top to bottom: ``request`` writes it, ``credentials`` adds the token,
 ``exchange`` sends it through ``pool``, ``http11`` and ``wire`` (which ``cancel`` ends, and which
 connects where ``address`` lets it), ``inflate`` unpacks what comes, ``answer`` reads it whole or
-``stream`` event by event (which ``sse`` takes apart), and ``errors`` says what went wrong. What
-receivers of webhooks are told is a ``notice``.
+``stream`` event by event (which ``sse`` takes apart, and of whose characters ``halves`` makes whole
+ones), and ``errors`` says what went wrong. What receivers of webhooks are told is a ``notice``.
 """
 
 from __future__ import annotations

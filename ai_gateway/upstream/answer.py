@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import orjson
 
 from ai_gateway.errors import UpstreamError
-from ai_gateway.upstream import errors
+from ai_gateway.upstream import errors, halves
 from ai_gateway.upstream.exchange import RawReply
 
 SUCCESS = range(200, 300)
 _FEW = 200  # brackets in an answer that cannot nest deeper than the gateway writes
+_TOOL = b'"tool_use"'  # whose input is JSON of the tool's own, and no text
+_LONG = re.compile(rb"\d{19}")  # digits that may be more than 64 bits
 
 
-def parsed(data: bytes) -> Any:
-    """The JSON value in ``data``; raises ValueError. Bytes that are no UTF-8 are replaced."""
+def parsed(data: bytes, mended: Callable[[str], str] = halves.replaced) -> Any:
+    """The JSON value in ``data``; raises ValueError.
+
+    Bytes that are no UTF-8 are replaced; what becomes of halves of characters, ``mended`` knows.
+    """
     try:
         value = orjson.loads(data)
     except ValueError:
-        value = orjson.loads(data.decode("utf-8", "replace"))
+        data = mended(data.decode("utf-8", "replace")).encode()
+        value = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > _FEW:
         try:
             orjson.dumps(value)  # reads deeper than it writes
         except TypeError:
             raise ValueError("too deep") from None
+    if _TOOL in data and _LONG.search(data):
+        return json.loads(data)  # orjson rounds an integer beyond 64 bits
     return value
 
 
@@ -64,8 +76,18 @@ def _object(who: str, raw: RawReply) -> dict[str, Any]:
 def _kind(raw: RawReply) -> str:
     if not raw.body.strip():
         return "an empty body"
-    html = "html" in raw.headers.get("content-type", "").lower()
-    return "an HTML page, as a login page is," if html else "something"
+    if "html" in raw.headers.get("content-type", "").lower():
+        return "an HTML page, as a login page is,"
+    constant = _constant(raw.body)
+    return f"{constant}, which is no JSON," if constant else "something"
+
+
+def _constant(body: bytes) -> str | None:
+    """NaN or an infinity in ``body``, which some servers write for a number."""
+    found: list[str] = []
+    with suppress(ValueError, RecursionError):
+        json.loads(body, parse_constant=found.append)
+    return found[0] if found else None
 
 
 def _useless(who: str, what: str) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Any
 from ai_gateway.errors import GatewayError, UpstreamError
 from ai_gateway.upstream import answer, errors, inflate, sse
 from ai_gateway.upstream.exchange import Incoming, RawReply
+from ai_gateway.upstream.halves import Halves
 
 Event = tuple[str | None, dict[str, Any]]
 #: Whether an event's data says anything yet, or how the answer ended.
@@ -119,6 +120,7 @@ class _Reading:
         self._incoming = incoming
         self._who = incoming.who
         self._token = token
+        self._halves = Halves()
 
     def events(self, most: int) -> Generator[Event, None, None]:
         """The events of at most ``most`` bytes."""
@@ -162,7 +164,7 @@ class _Reading:
 
     def _object(self, name: str | None, data: bytes) -> dict[str, Any]:
         try:
-            value = errors.unlisted(answer.parsed(data))
+            value = errors.unlisted(answer.parsed(data, self._halves.joined))
         except ValueError:
             value = None
         status = errors.code(value) if isinstance(value, dict) else None

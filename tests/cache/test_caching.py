@@ -134,11 +134,13 @@ def test_headers_that_are_passed_on_are_a_wall() -> None:
 
 
 def test_what_is_not_worth_it_is_not_kept() -> None:
-    """What a filter cut, what is too large, and a stream that cannot be put together."""
+    """What a filter cut, is too large or would be rounded, and a stream that nobody understands."""
     asked = caching(MovingClock())
     large = {**ANSWERS["chat"], "padding": "x" * 1_000_000}
     sound = [{"choices": [{"index": 0, "delta": {"audio": {}}, "finish_reason": "stop"}]}]
-    for poor in ({"finish": "content_filter"}, {"answer": large}, {"chunks": sound}):
+    exact = {**ANSWERS["chat"], "padding": 2**64}
+    answers = {"answer": large}, {"answer": exact}
+    for poor in ({"finish": "content_filter"}, *answers, {"chunks": sound}):
         assert asked(BODY, **poor)
     assert asked(BODY)
     assert not asked(BODY)

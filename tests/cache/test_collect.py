@@ -130,6 +130,14 @@ def test_tools_whose_input_is_cut_are_not_kept() -> None:
     assert collected("messages", short) is None
 
 
+def test_tools_whose_input_would_be_rounded_are_not_kept() -> None:
+    """No store keeps an integer beyond 64 bits as it is."""
+    block = {"type": "tool_use", "id": "t", "name": "f", "input": {"id": 2**64}}
+    chunks = list(replay({**MESSAGE, "content": [block]}, "messages", {}))
+    assert any(str(2**64) in str(chunk) for chunk in chunks)
+    assert collected("messages", chunks) is None
+
+
 def test_pings_and_pieces_of_log_probabilities_are_understood() -> None:
     """Lists go on from chunk to chunk; null says nothing."""
     pinged = [{"type": "ping"}, *replay(MESSAGE, "messages", {})]

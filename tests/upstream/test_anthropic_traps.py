@@ -10,7 +10,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.upstream.fake import FakeUpstream, chunk, event, head, then_close
+from tests.upstream.fake import FakeUpstream, chunk, event, head, reply, then_close
 from tests.upstream.providers import PROVIDERS, SAID
 
 pytestmark = pytest.mark.wire
@@ -108,3 +108,21 @@ def test_a_broken_stream_is_an_exception(
     upstream.script(BROKEN[name])
     with pytest.raises(kind):
         read(way)
+
+
+@pytest.mark.parametrize(
+    ("path", "held"),
+    [("messages", '"input":{"id":%d}'), ("chat/completions", r'"arguments":"{\"id\":%d}"')],
+)
+@pytest.mark.parametrize("number", [2**64 - 1, 123456789012345678901234567890])
+def test_a_tools_integers_are_exact(
+    way: Any, upstream: FakeUpstream, path: str, held: str, number: int
+) -> None:
+    """What a model gives to a tool comes as it is, beyond 64 bits too, through either API."""
+    block = {"type": "tool_use", "id": "a", "name": "f", "input": {"id": number}}
+    answer = {"type": "message", "role": "assistant", "content": [block]}
+    upstream.script(reply({**answer, "stop_reason": "tool_use"}))
+    asked = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "Wo?"}]}
+    key = {"x-api-key": "a-key-for-tests"}
+    found = way.post(f"http://gateway/v1/{path}", json=asked, headers=key)
+    assert held % number in found.text

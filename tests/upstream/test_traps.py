@@ -206,6 +206,7 @@ ANSWERS: dict[str, tuple[bytes, str | int]] = {
     "a page": (reply(b"<html>", 200, None, "text/html"), 502),
     "nothing": (reply(b"", 200), 502),
     "a list": (reply(b"[]"), 502),
+    "half an emoji": (reply(json.dumps(chat("a\ud83d")).encode()), "a\ufffd"),
     "NaN": (reply(b'{"choices": NaN}'), 502),
 }
 
@@ -242,6 +243,16 @@ def test_an_odd_stream_is_whole(ask: Any, upstream: FakeUpstream, name: str) -> 
     """Every word comes, once and in order, and the SDK sees an orderly end."""
     upstream.script(WHOLE[name])
     assert text(ask(stream=True)) == SAID
+
+
+def test_a_letter_in_two_events_is_one(ask: Any, upstream: FakeUpstream) -> None:
+    """A server that counts in UTF-16 may cut an emoji; the caller gets the whole of it."""
+    halves = [
+        json.dumps({"choices": [{"index": 0, "delta": {"content": x}}]}) for x in "\ud83d\ude00"
+    ]
+    events = [f"data: {half}\n\n".encode() for half in halves]
+    upstream.script(sent(ROLE, *events, *EVENTS[1:]))
+    assert text(ask(stream=True)) == f"\U0001f600{SAID}"
 
 
 @pytest.mark.parametrize("role", [ROLE, b""])

@@ -163,6 +163,7 @@ class Reader:
     def __init__(self) -> None:
         self._texts: dict[int | None, list[str]] = {}
         self._finish: str | None = None
+        self._stopped = False
         self._usage: dict[str, Any] = {}
 
     def add(self, chunk: Body) -> None:
@@ -176,6 +177,8 @@ class Reader:
         elif kind == "message_delta":
             self._count(chunk.get("usage"))
             self._stop(chunk.get("delta"))
+        elif kind == "message_stop":
+            self._stopped = True
         elif kind in ("content_block_start", "content_block_delta"):
             self._say(chunk)
 
@@ -197,10 +200,11 @@ class Reader:
                 self._texts.setdefault(count(chunk, "index"), []).append(piece[name])
 
     def reading(self) -> Reading:
-        """What was said so far."""
+        """What was said so far; why it ended once ``message_stop`` says that it has."""
         said = ("".join(pieces) for pieces in self._texts.values())
         text = "\n".join(text for text in said if text)
-        return Reading(text, self._finish, usage(self._usage or None))
+        finish = self._finish if self._stopped else None
+        return Reading(text, finish, usage(self._usage or None))
 
 
 def defined(body: Body) -> list[Text]:

@@ -154,6 +154,15 @@ def test_reader():
     assert (reading.usage.input, reading.usage.output, reading.usage.cached) == (7, 9, 2)
 
 
+def test_reader_before_its_end():
+    """An answer that breaks off before its last event has not ended, whatever its end was to be."""
+    reader = Reader()
+    reader.add({"type": "message_delta", "delta": {"stop_reason": "end_turn"}})
+    assert reader.reading().finish_reason is None
+    reader.add({"type": "message_stop"})
+    assert reader.reading().finish_reason == "end_turn"
+
+
 def test_reader_without_usage():
     """A stream that says nothing of tokens has no raw usage."""
     reader = Reader()

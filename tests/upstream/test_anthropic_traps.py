@@ -56,6 +56,7 @@ BROKEN: dict[str, Any] = {
     "cut between events": then_close(head() + chunk(b"".join(EVENTS[:5]))),
     "cut inside an event": then_close(head() + chunk(STREAM[:700])),
     "ended without a stop": sent(*EVENTS[:5]),
+    "ended before its last event": sent(*EVENTS[:-1]),
 }
 
 

@@ -24,6 +24,7 @@ _UNSAID = frozenset(
 _REFERENCES = _UNSAID | {"tool_call_id"}
 #: Templates print a role as it stands, and vLLM takes any.
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_UNSAYING: Final = "The model answered with a choice without a message"
 #: The keys of a message that says one thing.
 _PLAIN = {"role", "content"}
 #: How providers and engines end an answer that their model could not finish.
@@ -136,7 +137,9 @@ def read(body: Body) -> Reading:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UpstreamError("The model answered without choices.")
-    messages = [_answer(choice) for choice in choices]
+    messages = [message for choice in choices if (message := _answer(choice)) is not None]
+    if not messages:
+        raise UpstreamError(f"{_UNSAYING}: the provider's content filter acted.")
     return Reading(
         text="\n".join(text for message in messages for text in _message(message)),
         finish_reason=ended(choices[0]),
@@ -144,12 +147,18 @@ def read(body: Body) -> Reading:
     )
 
 
-def _answer(choice: object) -> Body:
+def answered(body: Body) -> Body:
+    """The first choice that has a message, of a body that was ``read``."""
+    return next(choice for choice in body["choices"] if _answer(choice) is not None)
+
+
+def _answer(choice: object) -> Body | None:
+    """A choice's message; None where the provider's content filter left none."""
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
-        filtered = isinstance(choice, dict) and choice.get("finish_reason") == "content_filter"
-        why = ": the provider's content filter acted" if filtered else ""
-        raise UpstreamError(f"The model answered with a choice without a message{why}.")
+        if isinstance(choice, dict) and choice.get("finish_reason") == "content_filter":
+            return None
+        raise UpstreamError(f"{_UNSAYING}.")
     content = message.get("content")
     if content is not None and not isinstance(content, (str, list)):
         raise UpstreamError("The model answered with content that is no text.")

@@ -92,6 +92,19 @@ def test_no_message_breaks_the_reading(messages: list[Any]) -> None:
     CHAT.texts({"messages": messages})
 
 
+def test_a_choice_that_was_filtered_takes_no_other_with_it() -> None:
+    """Of several choices one may have no message, wherever it stands; without any there is none."""
+    good = {"index": 0, "message": {"content": "good"}, "finish_reason": "stop"}
+    filtered = {"index": 1, "finish_reason": "content_filter"}
+    for choices in ([good, filtered], [filtered, good]):
+        assert CHAT.read({"choices": choices}).text == "good"
+        assert chat.answered({"choices": choices}) == good
+    with pytest.raises(UpstreamError, match="content filter acted"):
+        CHAT.read({"choices": [filtered, filtered]})
+    with pytest.raises(UpstreamError, match="without a message"):
+        CHAT.read({"choices": [good, {"index": 1, "finish_reason": "stop"}]})
+
+
 SHAPES = st.recursive(
     st.none() | st.integers(0, 3) | st.text(max_size=4),
     lambda inner: (

@@ -20,7 +20,7 @@ def answer(
 ) -> dict[str, Any]:
     """``body`` for the caller of ``request``; raises UpstreamError for what is no answer."""
     chat.read(body)
-    choice = body["choices"][0]
+    choice = chat.answered(body)
     content = blocks(body, choice["message"], hidden=hidden(request))
     called = any(block["type"] == "tool_use" for block in content)
     return {

@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -103,6 +104,8 @@ def refusal(
     said = words(headers.get("content-type", ""), body, token)
     quoted = f" It said: {said}" if said else ""
     told = {"x-upstream-status": str(status), **upstream_id(request_id(headers))}
+    if status == HTTPStatus.FORBIDDEN and _flagged(body):
+        status = int(HTTPStatus.BAD_REQUEST)  # as all others say it
     if status in _CALLERS:
         return UpstreamRefused(f"{who} refused the request.{quoted}", status, headers=told)
     if status in _CREDENTIALS:
@@ -136,6 +139,15 @@ def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> Upst
         headers=wait,
         may_have_run=lost,
     )
+
+
+def _flagged(body: bytes) -> bool:
+    """Whether a 403 is for what the input says, of which OpenRouter gives the reasons."""
+    with suppress(ValueError):
+        match orjson.loads(body):
+            case {"error": {"metadata": {"reasons": [_, *_]}}}:
+                return True
+    return False
 
 
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ai_gateway.surfaces import refuse_addresses, refuse_variants
 MAX_PARTS = 64
 MAX_TEXT = 1_000_000  # bytes of one field that is no file
 
-_FLAGS = {"true": True, "false": False}
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ def _put(body: dict[str, Any], name: str, value: Any) -> None:
 def _flagged(body: dict[str, Any]) -> dict[str, Any]:
     """``stream`` as what it says."""
     if "stream" in body:
-        if body["stream"] not in _FLAGS:
+        said = str(body["stream"]).lower()  # Python's own words begin with capitals
+        if said not in _FLAGS:
             raise BadRequest("stream: true or false was expected.", param="stream")
-        body["stream"] = _FLAGS[body["stream"]]
+        body["stream"] = _FLAGS[said]
     return body

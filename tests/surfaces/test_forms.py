@@ -102,6 +102,15 @@ def test_what_has_no_one_reading_is_refused(body: bytes, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("False", False), ("0", False)],
+)
+def test_a_form_says_whether_it_streams(written: str, *, meant: bool) -> None:
+    """As JSON does, as Python's str does, or by a number: clients of forms write all three."""
+    assert parse(form(part("stream", written.encode()))).body == {"stream": meant}
+
+
+@pytest.mark.parametrize(
     "kind", ["", "application/json", "multipart/form-data", "multipart/mixed; boundary=XX"]
 )
 def test_a_form_was_expected(kind: str) -> None:

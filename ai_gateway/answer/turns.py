@@ -12,7 +12,7 @@ from functools import partial
 
 from ai_gateway.answer.places import Place, Places
 from ai_gateway.clock import Clock
-from ai_gateway.errors import GatewayError
+from ai_gateway.errors import CallerLeft, GatewayError
 from ai_gateway.resilience import (
     Balancer,
     Busy,
@@ -57,7 +57,7 @@ class Turn:
         if circuit is not None:
             self._tell(circuit, error)
         if self.lease is not None:
-            self.lease.end(failed=blames(error))
+            self.lease.end(failed=blames(error), left=isinstance(error, CallerLeft))
         if self.slot is not None:
             self.slot.close()
 

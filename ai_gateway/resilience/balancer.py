@@ -3,13 +3,17 @@
 ``least-busy``: the fewest calls in flight, ties by latency; a failure counts as one call more for
 some seconds, since what fails fast is never busy. ``latency``: the least of latency times calls in
 flight, so that a slow endpoint gets less and an unmeasured one is tried. Latency is a peak EWMA (as
-Finagle's): it jumps up at once and sinks slowly, with time as well as with calls.
+Finagle's): it jumps up at once and sinks slowly, with time as well as with calls. While a call
+waits it does not sink, and is at least as long as the endpoint has been silent. An endpoint that
+was silent until a caller left comes after the others for some seconds, and then gets a call at a
+time until it has answered one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import count
 from threading import Lock
 
 from ai_gateway.clock import Clock
@@ -17,6 +21,11 @@ from ai_gateway.resilience.declared import Balance
 
 _DECAY = 10.0  # seconds in which a latency, and a failure's weight, sink to 1/e
 _FAILED = 10.0  # seconds of latency that a failure counts as: failing fast is not being fast
+_UNKNOWN = 10.0  # seconds that a first call counts as, until it is over: one is enough to learn
+_SHUNNED = 10.0  # seconds for which the others are preferred, after a caller left unanswered
+
+#: Whether it is shunned, two measures of how long a call would take, and when it was last used.
+Cost = tuple[bool, float, float, int]
 
 
 class Lease:
@@ -32,42 +41,87 @@ class Lease:
 
     def answered(self) -> None:
         """A stream has begun: this is its latency, however long it goes on."""
-        if self._balancer is not None:
-            self._taken = self._balancer._since(self._started)  # noqa: SLF001 - its other half
+        balancer = self._balancer
+        if balancer is not None and self._taken is None:
+            self._taken = balancer._answered(self.url, self._started)  # noqa: SLF001 - its other half
 
-    def end(self, *, failed: bool | None = False) -> None:
-        """The call is over; ``failed=None`` where it says nothing (the caller left)."""
+    def end(self, *, failed: bool | None = False, left: bool = False) -> None:
+        """The call is over; ``failed=None`` where it says nothing of the endpoint.
+
+        ``left``: its caller did not wait any longer.
+        """
         balancer, self._balancer = self._balancer, None
-        if balancer is not None:
-            taken = balancer._since(self._started)  # noqa: SLF001 - its other half
-            taken = taken if self._taken is None else self._taken
-            balancer._end(self.url, taken, failed=failed)  # noqa: SLF001 - its other half
+        if balancer is None:
+            return
+        if self._taken is not None:
+            balancer._streamed(self.url, self._taken, failed=failed)  # noqa: SLF001 - its other half
+        else:
+            balancer._end(self.url, self._started, failed=failed, left=left)  # noqa: SLF001 - its other half
 
 
 class _Endpoint:
-    __slots__ = ("at", "blame", "flying", "latency")
+    __slots__ = ("at", "blame", "flying", "latency", "left", "since", "used", "waiting")
 
     def __init__(self) -> None:
         self.flying = 0
-        self.latency = 0.0
+        #: Those in flight to which nothing has been said yet, and since when to none of them.
+        self.waiting = 0
+        self.since = 0.0
+        #: When a caller last left it unanswered; None once it has answered somebody again.
+        self.left: float | None = None
+        self.latency = _UNKNOWN
         self.blame = 0.0
         #: When latency and blame were as they stand here.
-        self.at = 0.0
+        self.at = -math.inf
+        #: The number of its last call, of all calls.
+        self.used = 0
 
-    def learn(self, now: float, taken: float, *, failed: bool) -> None:
-        kept = math.exp((self.at - now) / _DECAY) if self.at else 0.0
-        taken = max(taken, _FAILED) if failed else taken
+    def begin(self, now: float, number: int) -> None:
+        if not self.waiting:
+            self.since = now
+        self.flying += 1
+        self.waiting += 1
+        self.used = number
+
+    def over(self, now: float, taken: float, *, failed: bool) -> None:
+        """A call was answered, or failed, after ``taken`` seconds."""
+        self.learn(now, max(taken, _FAILED) if failed else taken)
+        self.blame += failed
+        self.since = now
+        if not failed:
+            self.left = None
+
+    def leave(self, now: float, started: float) -> None:
+        """A caller left unanswered: an answer would have taken him longer than that."""
+        if now - started > self.latency * self._kept(now):
+            self.learn(now, now - started)
+        if self.since <= started:  # nor has anybody else been answered since he came
+            self.left = now
+
+    def learn(self, now: float, taken: float) -> None:
+        kept = self._kept(now)
         self.latency = max(taken, self.latency * kept + taken * (1 - kept))
-        self.blame = self.blame * kept + failed
+        self.blame *= kept
         self.at = now
 
-    def busyness(self, now: float) -> tuple[float, float]:
-        kept = math.exp((self.at - now) / _DECAY)
-        return self.flying + self.blame * kept, self.latency * kept
+    def busyness(self, now: float) -> Cost:
+        busy = self.flying + self.blame * self._kept(now)
+        return self._shunned(now), busy, self._expected(now), self.used
 
-    def slowness(self, now: float) -> tuple[float, float]:
-        kept = math.exp((self.at - now) / _DECAY)
-        return self.latency * kept * (self.flying + 1), self.flying
+    def slowness(self, now: float) -> Cost:
+        slow = self._expected(now) * (self.flying + 1)
+        return self._shunned(now), slow, self.flying, self.used
+
+    def _expected(self, now: float) -> float:
+        if self.waiting:
+            return max(self.latency, now - self.since)
+        return self.latency * self._kept(now)
+
+    def _shunned(self, now: float) -> bool:
+        return self.left is not None and (self.waiting > 0 or now - self.left < _SHUNNED)
+
+    def _kept(self, now: float) -> float:
+        return math.exp((self.at - now) / _DECAY)
 
 
 class Balancer:
@@ -77,6 +131,7 @@ class Balancer:
         self._clock = clock
         self._lock = Lock()
         self._endpoints: dict[str, _Endpoint] = {}
+        self._numbers = count(1)
 
     def pick(self, urls: Sequence[str], balance: Balance = "least-busy") -> Lease:
         """A call at the best of ``urls``, of which there is at least one."""
@@ -85,7 +140,7 @@ class Balancer:
         with self._lock:
             known = [(cost(self._endpoint(url), now), url) for url in urls]
             url = min(known, key=_cost)[1]
-            self._endpoints[url].flying += 1
+            self._endpoints[url].begin(now, next(self._numbers))
         return Lease(self, url, now)
 
     def keep(self, urls: Collection[str]) -> None:
@@ -108,17 +163,34 @@ class Balancer:
             found = self._endpoints[url] = _Endpoint()
         return found
 
-    def _since(self, started: float) -> float:
-        return self._clock.monotonic() - started
+    def _answered(self, url: str, started: float) -> float:
+        now = self._clock.monotonic()
+        with self._lock:
+            endpoint = self._endpoints[url]
+            endpoint.waiting -= 1
+            endpoint.over(now, now - started, failed=False)
+        return now - started
 
-    def _end(self, url: str, taken: float, *, failed: bool | None) -> None:
+    def _streamed(self, url: str, taken: float, *, failed: bool | None) -> None:
+        """The end of what was ``_answered``: only that it broke is news."""
         now = self._clock.monotonic()
         with self._lock:
             endpoint = self._endpoints[url]
             endpoint.flying -= 1
-            if failed is not None:
-                endpoint.learn(now, taken, failed=failed)
+            if failed:
+                endpoint.over(now, taken, failed=True)
+
+    def _end(self, url: str, started: float, *, failed: bool | None, left: bool) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            endpoint = self._endpoints[url]
+            endpoint.flying -= 1
+            endpoint.waiting -= 1
+            if left:
+                endpoint.leave(now, started)
+            elif failed is not None:
+                endpoint.over(now, now - started, failed=failed)
 
 
-def _cost(found: tuple[tuple[float, float], str]) -> tuple[float, float]:
+def _cost(found: tuple[Cost, str]) -> Cost:
     return found[0]

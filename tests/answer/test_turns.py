@@ -91,6 +91,28 @@ def test_a_stream_that_ends_well_is_one_success(turns, clock) -> None:
     assert turns.passes(there)
 
 
+def test_who_leaves_a_silent_endpoint_teaches_it_and_no_circuit(turns, clock) -> None:
+    """The next caller is sent elsewhere; for the circuit he is neither a success nor a failure."""
+    there = at("https://two.example/v1", breaker=BREAKER)
+    first = take(turns, there)
+    clock.sleep(1)
+    first.end(CallerLeft("x"))
+    others = [take(turns, there) for _ in range(3)]
+    assert first.place not in [turn.place for turn in others]
+    assert [circuit.state for _, circuit in turns.circuits] == ["closed", "closed"]
+
+
+def test_a_probe_whose_caller_leaves_closes_no_circuit(turns, clock) -> None:
+    """It makes room for the next probe."""
+    there = at(breaker=BREAKER)
+    take(turns, there).end(UpstreamError("x"))
+    clock.sleep(10)
+    take(turns, there).end(CallerLeft("x"))
+    assert turns.circuits.of("m", there[0].model.breaker).state == "half-open"
+    take(turns, there).end()
+    assert turns.circuits.of("m", there[0].model.breaker).state == "closed"
+
+
 class Raced(Turns):
     """All circuits open between the first look and the choice of an endpoint."""
 

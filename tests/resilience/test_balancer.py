@@ -1,5 +1,10 @@
 """Calls go to the endpoint that is likely to answer first."""
 
+from collections import Counter
+from heapq import heappop, heappush
+from math import inf
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,7 +86,7 @@ def test_an_endpoint_that_fails_fast_does_not_draw_all_calls() -> None:
 
 
 def test_an_outcome_that_says_nothing_changes_nothing() -> None:
-    """A caller's leaving is no latency and no failure."""
+    """A request that was refused is no latency and no failure."""
     balancer, clock = measured("least-busy", (0.3, 0.1, 0.2))
     lease = balancer.pick([URLS[1]])
     clock.sleep(3)
@@ -99,7 +104,7 @@ def test_a_streams_latency_is_that_of_its_first_event() -> None:
     lease.end()
     lease.answered()
     picked = [balancer.pick(URLS).url for _ in range(3)]
-    assert picked[-1] == URLS[0]  # 0.3 s a minute ago weigh less than 0.1 s now
+    assert picked == [URLS[1], URLS[0], URLS[2]]  # 0.3 s, of which 0.1 s have taken away a little
 
 
 def test_a_reload_forgets_what_it_left_out() -> None:
@@ -111,6 +116,101 @@ def test_a_reload_forgets_what_it_left_out() -> None:
     lease.end()
     balancer.keep([])
     assert balancer.flying() == {}
+
+
+BOTH = pytest.mark.parametrize("balance", ["least-busy", "latency"])
+
+
+def traffic(balancer, balance, takes, every, patience=inf, *, calls=100) -> Counter:
+    """How many calls each endpoint got, of those that come ``every`` so many seconds.
+
+    An answer takes the seconds in ``takes``; callers leave after ``patience``.
+    """
+    clock, got, flying = balancer._clock, Counter(), []
+    began = clock.at
+    for number in range(calls):
+        arrives = began + number * every
+        while flying and flying[0][0] <= arrives:
+            clock.at, _, lease = heappop(flying)
+            left = takes[lease.url] > patience
+            lease.end(failed=None if left else False, left=left)
+        clock.at = arrives
+        lease = balancer.pick(tuple(takes), balance)
+        got[lease.url] += 1
+        heappush(flying, (arrives + min(takes[lease.url], patience), number, lease))
+    return got
+
+
+HUNG, WELL = URLS[:2]
+
+
+@BOTH
+@pytest.mark.parametrize(("every", "patience"), [(0.1, 8.0), (1.01, 1.0), (0.05, 1.0), (1.0, 0.5)])
+def test_an_endpoint_that_answers_nobody_loses_its_traffic(balance, every, patience) -> None:
+    """After a call or two, whether its callers still wait or have left one after another."""
+    balancer = Balancer(MovingClock())
+    takes = {HUNG: inf, WELL: 0.05}
+    assert traffic(balancer, balance, takes, every, patience, calls=10)[HUNG] <= 2
+
+
+@BOTH
+@given(st.floats(0.01, 2), st.floats(0.1, 30), st.floats(0.1, 0.9))
+def test_a_hung_endpoint_has_few_calls_whatever_the_traffic(
+    balance, every, patience, share
+) -> None:
+    """As many at first as the other one has in flight; then one at a time, now and then."""
+    well = patience * share
+    balancer = Balancer(MovingClock())
+    got = traffic(balancer, balance, {HUNG: inf, WELL: well}, every, patience, calls=300)
+    assert got[HUNG] <= 2 + well / every + 300 * every / 10
+
+
+def test_a_slow_endpoint_gets_no_more_calls_before_its_first_answer() -> None:
+    """Of 3 s and 0.1 s, at 20 calls a second from the start, the slow one gets two at most."""
+    balancer = Balancer(MovingClock())
+    got = traffic(balancer, "latency", {HUNG: 3.0, WELL: 0.1}, 0.05, calls=40)
+    assert got[HUNG] <= 2
+
+
+@BOTH
+def test_an_endpoint_that_stops_to_answer_loses_its_traffic(balance) -> None:
+    """What it took before counts for nothing while a call waits there, nor when its caller left."""
+    balancer = Balancer(MovingClock())
+    traffic(balancer, balance, {HUNG: 0.1, WELL: 0.1}, 0.2, calls=20)
+    assert traffic(balancer, balance, {HUNG: inf, WELL: 0.1}, 0.2, 5.0, calls=150)[HUNG] <= 3
+
+
+def test_an_endpoint_that_streams_is_measured_by_its_first_event() -> None:
+    """Before its first stream is over, too: it does not count as one that takes no time."""
+    clock = MovingClock()
+    balancer = Balancer(clock)
+    for url in URLS[:2]:
+        lease = balancer.pick([url], "latency")
+        clock.sleep(0.1 if url == URLS[0] else 0.2)
+        lease.answered()
+    picked = Counter(balancer.pick(URLS[:2], "latency").url for _ in range(6))
+    assert picked == {URLS[0]: 4, URLS[1]: 2}
+
+
+def test_one_caller_who_leaves_shuns_no_endpoint_that_answers_others() -> None:
+    """Who has no patience says nothing of an endpoint that has answered since he came."""
+    balancer, clock = measured("least-busy", (0.3, 0.1, 0.2))
+    hasty, other = balancer.pick([URLS[1]]), balancer.pick([URLS[1]])
+    clock.sleep(0.05)
+    other.end()
+    hasty.end(failed=None, left=True)
+    assert balancer.pick(URLS).url == URLS[1]
+
+
+def test_of_equals_the_one_unused_longest_is_picked() -> None:
+    """Where nothing is learnt the same one is not picked again and again."""
+    for balance in ("least-busy", "latency"):
+        balancer, picked = Balancer(MovingClock()), []
+        for _ in range(6):
+            lease = balancer.pick(URLS, balance)
+            lease.end(failed=None)
+            picked.append(lease.url)
+        assert picked == [*URLS, *URLS]
 
 
 @given(

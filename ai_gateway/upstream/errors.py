@@ -41,7 +41,9 @@ _SERVER = range(500, 600)
 #: Full or away; 529 is how Anthropic says that it is overloaded.
 _AWAY = (503, 529)
 
-#: How Knative, Envoy and Istio say that nothing is ready behind them; their bodies are plain text.
+#: How Knative, Envoy and Istio say that nothing is ready behind them, under these statuses and in
+#: plain text; a model whose own tools time out says the same in JSON, or under a 500.
+_FRONTS = (502, 503, 504)
 _STARTING = re.compile(
     r"context deadline exceeded|pending request queue full|no healthy upstream"
     r"|upstream connect error(?!.*connection termination)|activator request timeout",
@@ -112,6 +114,9 @@ def refusal(
         message = f"{who} refused the gateway's credentials ({status})."
         return UpstreamDenied(message, headers=told)
     wait = (retry_after(headers) or _delay(body)) | told
+    if status in _FRONTS and _STARTING.search(said) and _message(body) is None:
+        message = f"{who} is starting, or nothing is behind its address ({status}).{quoted}"
+        return UpstreamColdStart(message, headers=wait)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         message = f"{who} takes no more requests for now.{quoted}"
         return UpstreamRateLimited(message, headers=wait)
@@ -122,9 +127,6 @@ def refusal(
 
 
 def _failed(who: str, status: int, quoted: str, wait: Mapping[str, str]) -> UpstreamError:
-    if _STARTING.search(quoted):
-        message = f"{who} is starting, or nothing is behind its address ({status}).{quoted}"
-        return UpstreamColdStart(message, headers=wait)
     lost = status in _LOST or _RESET in quoted
     # A 408 would tell the caller that his own request came too slowly.
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.wire
 
 TEXT = "text/plain"
 ENVOY = "upstream connect error or disconnect/reset before headers."
+OF_A_TOOL = '{"error":{"message":"tool backend: context deadline exceeded"}}'
 PAGE = "<!DOCTYPE html><html><body>Sign in at https://sso.internal</body></html>"
 
 
@@ -104,6 +105,9 @@ def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -
         (503, f"{ENVOY} reset reason: connection termination", UpstreamUnavailable, True),
         (502, ENVOY, UpstreamColdStart, False),
         (504, "activator request timeout", UpstreamColdStart, False),
+        (500, "context deadline exceeded", UpstreamError, False),
+        (500, OF_A_TOOL, UpstreamError, False),
+        (503, OF_A_TOOL, UpstreamUnavailable, False),
         (529, '{"type":"error","error":{"message":"Overloaded"}}', UpstreamUnavailable, False),
         (503, "", UpstreamUnavailable, False),
         (504, "request timeout", UpstreamTimeout, True),
@@ -124,7 +128,10 @@ def test_failures_keep_their_kind(
     *,
     may_have_run: bool,
 ) -> None:
-    """A cold start is known by its text; what lost an answer on its way may have let it run."""
+    """A cold start is known by its status and its text, which is plain; JSON is a model's own.
+
+    What lost an answer on its way may have let it run.
+    """
     upstream.script(reply(body.encode(), status, {"retry-after": "3"}, TEXT))
     with pytest.raises(UpstreamError) as caught:
         ask()

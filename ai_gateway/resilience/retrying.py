@@ -5,7 +5,6 @@ Full jitter as in Marc Brooker's "Exponential Backoff And Jitter" (AWS, 2015).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from random import Random
@@ -14,8 +13,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.errors import UpstreamError
 from ai_gateway.resilience.declared import ColdStart, Retries
 from ai_gateway.resilience.failures import kinds, matches
-
-_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+from ai_gateway.waits import longest
 
 
 class Schedule:
@@ -81,14 +79,22 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that an upstream asks to wait, by ``retry-after-ms`` or ``retry-after``.
 
     Seconds or an HTTP date (RFC 9110, 10.2.3), which ``now`` (since the epoch) is compared with.
+    Of several the longest; milliseconds are the more exact, unless the seconds contradict them.
     """
-    precise = headers.get("retry-after-ms", "").strip()
-    if _NUMBER.fullmatch(precise):
-        return float(precise) / 1000
-    value = headers.get("retry-after", "").strip()
-    if _NUMBER.fullmatch(value):
-        return float(value)
+    precise = longest(headers.get("retry-after-ms", ""))
+    named = headers.get("retry-after", "")
+    wait = longest(named)
+    if wait is None:
+        wait = _until(named, now)
+    if precise is None:
+        return wait
+    exact = precise / 1000
+    rounded = wait is None or wait - exact < 1  # seconds are rounded up
+    return exact if rounded else wait
+
+
+def _until(date: str, now: float) -> float | None:
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        return max(0.0, parsedate_to_datetime(date).timestamp() - now)
     except (ValueError, OverflowError):
         return None

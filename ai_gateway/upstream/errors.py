@@ -32,6 +32,7 @@ from ai_gateway.errors import (
     UpstreamUnreachable,
 )
 from ai_gateway.upstream.address import AddressRefused, NameUnknown
+from ai_gateway.waits import longest
 
 WORDS = 300  # characters of the upstream's own words that a caller sees
 _READ = 20_000  # characters of them that are looked at
@@ -87,9 +88,9 @@ _IDS = (
     "mistral-correlation-id",
 )
 _ID = re.compile(r"[\w.:/+=@-]{1,200}", re.ASCII)
-_MILLISECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
-_RETRY_INFO = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
-_RETRY_AFTER = re.compile(r"\d{1,9}(\.\d{1,9})?|[A-Z][a-z]{2}, [\w :]{10,40} GMT")
+_RETRY_INFO = re.compile(rb'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"')
+_DATE = re.compile(r"[A-Z][a-z]{2}, [\w :]{10,40} GMT")
+_LONGEST = 10**9 - 1  # as many digits as anybody's parser takes; later than any deadline
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _FAILURE = re.compile(r"[45]\d\d", re.ASCII)
 _HTML = re.compile(r"\s*(<!doctype|<html|<head|<body)", re.IGNORECASE)
@@ -155,20 +156,24 @@ def _flagged(body: bytes) -> bool:
 def retry_after(headers: Mapping[str, str]) -> dict[str, str]:
     """The upstream's ``Retry-After`` (RFC 9110, 10.2.3) and OpenAI's own in milliseconds.
 
-    A value that is none is left out, and a fraction of a second made a whole one.
+    A value that is none is left out, a fraction made a whole number; of several the longest counts.
     """
-    forms = {"retry-after": _RETRY_AFTER, "retry-after-ms": _MILLISECONDS}
-    given = {name: headers.get(name, "").strip() for name in forms}
-    found = {name: value for name, value in given.items() if forms[name].fullmatch(value)}
-    if "." in found.get("retry-after", ""):
-        found["retry-after"] = str(math.ceil(float(found["retry-after"])))
+    given = {name: headers.get(name, "").strip() for name in ("retry-after", "retry-after-ms")}
+    numbers = {name: longest(value) for name, value in given.items()}
+    found = {name: _whole(number) for name, number in numbers.items() if number is not None}
+    if _DATE.fullmatch(given["retry-after"]):
+        found["retry-after"] = given["retry-after"]
     return found
+
+
+def _whole(number: float) -> str:
+    return str(math.ceil(min(number, _LONGEST)))
 
 
 def _delay(body: bytes) -> dict[str, str]:
     """The wait that Google names in the body: google.rpc.RetryInfo, ``"retryDelay": "38.5s"``."""
     found = _RETRY_INFO.search(body, 0, _READ)
-    return {"retry-after": str(math.ceil(float(found[1])))} if found else {}
+    return {"retry-after": _whole(float(found[1]))} if found else {}
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

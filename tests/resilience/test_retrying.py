@@ -1,6 +1,7 @@
 """When the same model is asked again, and when its failure stands."""
 
 from email.utils import formatdate
+from math import inf
 from random import Random
 
 import pytest
@@ -111,6 +112,13 @@ def test_an_upstream_that_says_when_is_asked_then() -> None:
     assert schedule(deadline=9)[0].after(errors.UpstreamRateLimited("", headers=later)) is None
 
 
+@pytest.mark.parametrize("later", ["4102444800", "9" * 20, "9" * 400, "1, 99"])
+def test_a_wait_beyond_the_deadline_is_no_wait_of_no_time(later) -> None:
+    """However long it is, the model is not asked again at once."""
+    error = errors.UpstreamRateLimited("", headers={"retry-after": later})
+    assert schedule()[0].after(error) is None
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -118,6 +126,11 @@ def test_an_upstream_that_says_when_is_asked_then() -> None:
         ({"retry-after": "1.5"}, 1.5),
         ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
         ({"retry-after-ms": "soon", "retry-after": "1"}, 1),
+        ({"retry-after-ms": "0", "retry-after": "3"}, 3),
+        ({"retry-after-ms": "5000", "retry-after": "3"}, 5),
+        ({"retry-after": "2, 3"}, 3),
+        ({"retry-after": "9999999999"}, 9_999_999_999),
+        ({"retry-after": "9" * 400}, inf),
         ({"retry-after": formatdate(1_700_000_030, usegmt=True)}, 30),
         ({"retry-after": formatdate(1_600_000_000, usegmt=True)}, 0),
         ({"retry-after": "tomorrow"}, None),
@@ -128,7 +141,10 @@ def test_an_upstream_that_says_when_is_asked_then() -> None:
     ],
 )
 def test_each_form_of_retry_after_is_read(headers, seconds) -> None:
-    """Seconds, milliseconds and dates; what is none of them counts as absent."""
+    """Seconds, milliseconds and dates, of any size; what is none of them counts as absent.
+
+    Where two are named the longer is meant, but for seconds that are milliseconds rounded up.
+    """
     assert retry_after(headers, 1_700_000_000) == seconds
 
 

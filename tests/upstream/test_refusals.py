@@ -80,12 +80,15 @@ def test_refused_credentials_are_the_gateways(ask: Any, upstream: Any, status: i
             {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"},
         ),
         ({"retry-after": "7.66"}, {"retry-after": "8"}),
+        ({"retry-after": "2, 3"}, {"retry-after": "3"}),
+        ({"retry-after": "9" * 400}, {"retry-after": "999999999"}),
+        ({"retry-after-ms": "0.5"}, {"retry-after-ms": "1"}),
         ({"retry-after": "soon <script>"}, {}),
         ({}, {}),
     ],
 )
 def test_too_many_requests(ask: Any, upstream: Any, headers: Any, passed: Any) -> None:
-    """A 429 stays one, and its Retry-After passes on if it is one."""
+    """A 429 stays one, and its Retry-After passes on if it is one: of two the longer, in bounds."""
     upstream.script(reply({"status": 429, "title": "Too Many Requests"}, 429, headers))
     with pytest.raises(UpstreamRateLimited, match="Too Many Requests") as caught:
         ask()

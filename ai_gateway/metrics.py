@@ -72,7 +72,7 @@ class Metrics:
         )
         self.shadows = Counter(
             "ai_gateway_shadows",
-            "Calls that a shadow was asked too, or left out for want of room.",
+            "Calls that a shadow was asked too, or left out of.",
             ["route", "outcome"],
             registry=self.registry,
         )

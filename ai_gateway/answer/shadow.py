@@ -66,8 +66,8 @@ class Shadowing:
             shadow_of=call.event.request_id,
         )
         work = partial(self._ask, call, repeated)
-        begun = self.aside.run(f"shadow of {route.name}", shadow.limit, work)
-        self.metrics.shadows.labels(route.name, "asked" if begun else "left out").inc()
+        if not self.aside.run(f"shadow of {route.name}", shadow.limit, work):
+            self._count(repeated)
 
     def _event(self, event: Event) -> Event:
         """The same request once more, as one of its own."""
@@ -88,6 +88,13 @@ class Shadowing:
         except GatewayError as error:
             if type(error) is GatewayError:  # nobody foresaw it; all others are recorded
                 raise
+        finally:
+            self._count(decision)
+
+    def _count(self, decision: Decision) -> None:
+        asked = any(attempt.endpoint for attempt in decision.attempts)
+        route = decision.event.route.name
+        self.metrics.shadows.labels(route, "asked" if asked else "left out").inc()
 
     def _answer(self, call: Call, decision: Decision) -> None:
         """All of the answer, as it would have gone to the caller."""

@@ -43,7 +43,8 @@ class Tries:
     clock: Clock
     random: Random
     metrics: Metrics
-    #: Whether a place in a full model's queue is waited for, and a model that starts.
+    #: Whether a caller waits for the answer; if none does, as for a shadow's, no model is waited
+    #: for either, and no caller feels that it was asked.
     patient: bool = True
 
     def until_one_answers(
@@ -137,7 +138,8 @@ class Tries:
         try:
             if pause:
                 self._sleep(pause, caller)
-            turn = self.turns.take(places, by if self.patient else began, caller)
+            turns = self.turns
+            turn = turns.take(places, by, caller) if self.patient else turns.beside(places)
         except GatewayError as error:
             waited_ms = (self.clock.monotonic() - began) * 1000
             decision.attempts.append(Attempt(places[0].name, error=error.code, waited_ms=waited_ms))

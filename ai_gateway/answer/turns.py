@@ -61,6 +61,16 @@ class Turn:
         if self.slot is not None:
             self.slot.close()
 
+    def drop(self) -> None:
+        """No call was made, so that nothing is learnt."""
+        self.circuit = None
+        if self.leave is not None:
+            self.leave.drop()
+        if self.lease is not None:
+            self.lease.end(failed=None)
+        if self.slot is not None:
+            self.slot.close()
+
     def _tell(self, circuit: Circuit, error: BaseException | None) -> None:
         failed = isinstance(error, GatewayError) and counts(error)
         # What was said told of a success: a stream that breaks after it is one call more.
@@ -126,6 +136,23 @@ class Turns:
             slot.close()
             raise
 
+    def beside(self, places: Places) -> Turn:
+        """A turn that no caller feels, for a shadow: where a place is free and a circuit closed.
+
+        It keeps nobody from that place, and what becomes of it teaches neither circuit nor
+        balancer. Raises CircuitOpen and Busy.
+        """
+        well = tuple(filter(self._closed, places))
+        if not well:
+            raise self.refusal(places)
+        name, declared = places[0].name, places[0].model.concurrency
+        slot = None if declared is None else self.gates.of(name, declared).beside()
+        if len(places) == 1:
+            return Turn(places[0], slot)
+        place, lease = self._best(well)
+        lease.end(failed=None)
+        return Turn(place, slot)
+
     def refusal(self, places: Places) -> CircuitOpen:
         """What a caller is told while no circuit lets him through to ``places``."""
         wait = min(map(self._wait, places))
@@ -156,15 +183,23 @@ class Turns:
 
     def _balanced(self, places: Places) -> tuple[Place, Lease]:
         """The best endpoint of those whose circuit lets a call through."""
-        there = {place.where: place for place in places if self._passes(place)}
-        if not there:
+        passing = tuple(filter(self._passes, places))
+        if not passing:
             raise self.refusal(places)
+        return self._best(passing)
+
+    def _best(self, places: Places) -> tuple[Place, Lease]:
+        there = {place.where: place for place in places}
         lease = self.balancer.pick(tuple(there), places[0].model.balance)
         return there[lease.url], lease
 
     def _passes(self, place: Place) -> bool:
         breaker = place.model.breaker
         return breaker is None or self.circuits.of(place.key, breaker).passes
+
+    def _closed(self, place: Place) -> bool:
+        breaker = place.model.breaker
+        return breaker is None or self.circuits.of(place.key, breaker).state == "closed"
 
     def _wait(self, place: Place) -> float:
         breaker = place.model.breaker

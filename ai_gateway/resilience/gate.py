@@ -28,16 +28,16 @@ class Caller(Protocol):
 class Slot:
     """One call's place; to be closed when the call is over (``contextlib.closing``)."""
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_leave",)
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate: Gate | None = gate
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave: Callable[[], None] | None = leave
 
     def close(self) -> None:
         """Free the place, once."""
-        gate, self._gate = self._gate, None
-        if gate is not None:
-            gate._leave()  # noqa: SLF001 - one class in two halves
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
 
 class _Waiter:
@@ -62,6 +62,7 @@ class Gate:
         self._clock = clock
         self._lock = Lock()
         self._busy = 0
+        self._beside = 0
         self._queue: deque[_Waiter] = deque()
 
     @property
@@ -88,13 +89,24 @@ class Gate:
         with self._lock:
             if self._busy < self._declared.limit and not self._queue:
                 self._busy += 1
-                return Slot(self)
+                return Slot(self._leave)
             if len(self._queue) >= self._declared.queue:
                 raise self._refusal()
             waiter = _Waiter()
             self._queue.append(waiter)
         self._wait(waiter, deadline, caller)
-        return Slot(self)
+        return Slot(self._leave)
+
+    def beside(self) -> Slot:
+        """A place that is free now, for a call that keeps nobody from it who enters later.
+
+        Raises Busy where none is free.
+        """
+        with self._lock:
+            if self._busy + self._beside >= self._declared.limit:
+                raise self._refusal()
+            self._beside += 1
+        return Slot(self._leave_beside)
 
     def adopt(self, declared: Concurrency) -> None:
         """From now on ``declared`` holds; those in the queue wait as long as was said before."""
@@ -130,6 +142,10 @@ class Gate:
         with self._lock:
             self._busy -= 1
             self._grant()
+
+    def _leave_beside(self) -> None:
+        with self._lock:
+            self._beside -= 1
 
     def _grant(self) -> None:
         while self._queue and self._busy < self._declared.limit:

@@ -113,6 +113,31 @@ def test_a_probe_whose_caller_leaves_closes_no_circuit(turns, clock) -> None:
     assert turns.circuits.of("m", there[0].model.breaker).state == "closed"
 
 
+@pytest.mark.parametrize("endpoints", [(), ("https://two.example/v1",)])
+def test_a_turn_beside_is_felt_by_no_caller(turns, endpoints) -> None:
+    """It opens no circuit, takes no probe and no place, and no endpoint counts it."""
+    there = at(*endpoints, breaker=BREAKER, concurrency={"limit": 1, "queue": 0})
+    beside = turns.beside(there)
+    assert turns.unavailable(there) is None
+    assert set(turns.balancer.flying().values()) <= {0}
+    take(turns, there).end()
+    beside.end(UpstreamError("x"))
+    assert {circuit.state for _, circuit in turns.circuits} == {"closed"}
+    turns.beside(there).end()
+
+
+def test_a_turn_beside_is_no_probe(turns, clock) -> None:
+    """A circuit that is to be probed is left to those who ask for an answer."""
+    there = at("https://two.example/v1", breaker=BREAKER)
+    take(turns, there).end(UpstreamError("x"))
+    assert [turns.beside(there).place for _ in range(3)] == [there[1]] * 3
+    take(turns, there).end(UpstreamError("x"))
+    clock.sleep(10)
+    with pytest.raises(CircuitOpen):
+        turns.beside(there)
+    assert turns.passes(there)
+
+
 class Raced(Turns):
     """All circuits open between the first look and the choice of an endpoint."""
 

@@ -139,9 +139,60 @@ def test_past_its_limit_calls_are_left_out_and_counted(start, simulator) -> None
     gateway = start(ROUTE)
     simulator.faults["model-b"] = "latency=1"
     assert [gateway.ask("x").status_code for _ in range(5)] == [200] * 5
-    assert (shadows(gateway, "asked"), shadows(gateway, "left out")) == (2, 3)
     answered, shadowed = answers(gateway)
+    assert (shadows(gateway, "asked"), shadows(gateway, "left out")) == (2, 3)
     assert (len(answered), len(shadowed)) == (5, 2)
+
+
+OTHER = """
+  - path: /other
+    function: functions.inference:handle
+    auth: api-key
+    guardrails: []
+    routing: {models: model-a}
+"""
+#: model-b answers and model-a, whose declarations a test can add to, is the shadow.
+TURNED = ROUTE.replace("model-a", "other").replace("model-b", "model-a").replace("other", "model-b")
+
+
+def call(gateway) -> int:
+    """The status of a caller's own question to the shadow's model."""
+    body = {"inputs": "x", "model_name": "model-a"}
+    return gateway.client.post("/other", json=body, headers=gateway.headers).status_code
+
+
+def test_it_takes_no_place_that_a_caller_could_have(start, simulator) -> None:
+    """Shadows in all places of a model keep nobody out, nor in its queue."""
+    concurrency = "    concurrency: {limit: 2, queue: 0}\n"
+    gateway = start(TURNED + OTHER, models=concurrency)
+    simulator.faults["model-a"] = "latency=1; times=2"
+    assert [gateway.ask("x").status_code for _ in range(2)] == [200] * 2
+    until(lambda: simulator.counts["model-a"] == 2)
+    assert call(gateway) == 200
+    assert gateway.service.aside.running == 2
+
+
+def test_its_failures_open_no_circuit(start, simulator) -> None:
+    """What it is asked for nobody's sake is no reason to refuse those who want an answer."""
+    gateway = start(TURNED + OTHER, models="    breaker: {failures: 2, share: 0, cooldown: 1m}\n")
+    simulator.faults["model-a"] = "status=500; times=3"
+    for _ in range(3):
+        gateway.ask("x")
+        until(lambda: not gateway.service.aside.running)
+    assert simulator.counts["model-a"] == 3
+    assert call(gateway) == 200
+
+
+def test_a_shadow_that_was_not_asked_is_counted_as_left_out(start, simulator) -> None:
+    """Its model is left alone after its callers' failures; the row says so."""
+    gateway = start(TURNED + OTHER, models="    breaker: {failures: 1, share: 0, cooldown: 1m}\n")
+    simulator.faults["model-a"] = "status=500"
+    assert (call(gateway), call(gateway)) == (500, 503)
+    gateway.ask("x")
+    _, (shadow,) = answers(gateway)
+    assert shadow["error"] == "model_circuit_open"
+    assert (shadows(gateway, "asked"), shadows(gateway, "left out")) == (0, 1)
+    assert simulator.counts["model-a"] == 1
 
 
 def test_a_share_of_the_calls(start) -> None:

@@ -92,6 +92,21 @@ def test_a_caller_that_leaves_makes_room_in_the_queue() -> None:
     slot.close()
 
 
+def test_a_place_beside_keeps_nobody_out() -> None:
+    """It is one that is free, and who enters later does not feel it."""
+    gate = Gate(Concurrency(limit=2, queue=0), CLOCK)
+    beside, own = gate.beside(), gate.enter(soon())
+    with pytest.raises(Busy):
+        gate.beside()
+    other = gate.enter(soon())
+    assert (gate.busy, gate.full) == (2, True)
+    for slot in (beside, own, other, beside):
+        slot.close()
+    with closing(gate.beside()), closing(gate.beside()), pytest.raises(Busy):
+        gate.beside()
+    assert gate.busy == 0
+
+
 def test_a_caller_that_stays_is_served() -> None:
     """The watch on its leaving changes nothing."""
     gate, caller = Gate(Concurrency(limit=1, wait=5), CLOCK), Arrival()

@@ -11,6 +11,7 @@ from ai_gateway.contract import Event
 from ai_gateway.errors import GatewayError
 from ai_gateway.telemetry.tracing import Called
 from ai_gateway.upstream.cancel import NEVER, Cancel
+from ai_gateway.upstream.errors import STATUS
 
 
 @contextmanager
@@ -29,6 +30,8 @@ def attempted(
         yield attempt
     except GatewayError as error:
         attempt.error = error.code
+        if said := error.headers.get(STATUS):  # no answer was handed on that could tell it
+            attempt.status = int(said)
         raise
     finally:
         attempt.latency_ms = (clock.monotonic() - started) * 1000

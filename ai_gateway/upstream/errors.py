@@ -34,6 +34,8 @@ from ai_gateway.errors import (
 from ai_gateway.upstream.address import AddressRefused, NameUnknown
 from ai_gateway.waits import longest
 
+#: The header of an error that tells the upstream's own status, as it was.
+STATUS = "x-upstream-status"
 WORDS = 300  # characters of the upstream's own words that a caller sees
 _READ = 20_000  # characters of them that are looked at
 _CALLERS = (400, 404, 409, 413, 422)
@@ -106,7 +108,7 @@ def refusal(
     """
     said = words(headers.get("content-type", ""), body, token)
     quoted = f" It said: {said}" if said else ""
-    told = {"x-upstream-status": str(status), **upstream_id(request_id(headers))}
+    told = {STATUS: str(status), **upstream_id(request_id(headers))}
     if status == HTTPStatus.FORBIDDEN and _flagged(body):
         status = int(HTTPStatus.BAD_REQUEST)  # as all others say it
     if status in _CALLERS:

@@ -129,6 +129,15 @@ def test_a_caller_who_stays_gets_the_answer_of_the_second_try(start, simulator) 
     assert reply.status_code == 200
 
 
+def test_an_attempt_without_a_status_line_has_no_status(start, simulator) -> None:
+    """Nothing came that could be one."""
+    gateway = start(ROUTE)
+    simulator.faults["model-a"] = "hang=0.1"
+    assert gateway.ask("What is GRPO?", model_name="model-a").status_code == 502
+    (row,) = gateway.rows()
+    assert [each["status"] for each in row["attempts"]] == [None]
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_the_gateways_own_wrong_credentials_are_not_tried_again(start, simulator, status) -> None:
     """They are as wrong the second time, and open no circuit: what is wrong stays to be seen."""

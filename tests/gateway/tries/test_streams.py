@@ -123,6 +123,18 @@ def test_streams_that_break_before_their_first_word_open_the_circuit(start, simu
     assert simulator.counts["model-a"] == 2
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [400, 401, 408, 429, 500, 503, 529])
+def test_an_attempt_that_failed_has_its_models_own_status(start, simulator, status, stream) -> None:
+    """Whatever the caller is told instead of it."""
+    gateway = start(STREAMS.format(declared="fallback: {models: model-b}"))
+    simulator.faults["model-a"] = f"status={status}"
+    body = {**MESSAGES, "model": "model-a", "stream": stream}
+    gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers).get_data()
+    (row,) = gateway.rows()
+    assert row["attempts"][0]["status"] == status
+
+
 def test_a_caller_may_leave_before_the_first_word(start, simulator) -> None:
     """Who waits for a model that has only begun is noticed when he leaves."""
     gateway = start(STREAMS.format(declared="fallback: {models: model-b}"))

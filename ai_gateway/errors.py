@@ -211,6 +211,11 @@ class CallerLeft(GatewayError):
     status = 499
     code = "client_closed_request"
 
+    def __init__(self, message: str, *, may_have_run: bool = False) -> None:
+        """``may_have_run``: whether a model had the request by then, as of an UpstreamError."""
+        super().__init__(message)
+        self.may_have_run = may_have_run
+
 
 class TooLarge(GatewayError):
     """The body is larger than the gateway reads."""

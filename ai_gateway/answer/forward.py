@@ -21,7 +21,7 @@ from ai_gateway.clock import Clock
 from ai_gateway.cost.charge import charge_of
 from ai_gateway.cost.estimate import complete
 from ai_gateway.cost.prices import Library
-from ai_gateway.errors import BadRequest, Forbidden, GatewayError
+from ai_gateway.errors import BadRequest, CallerLeft, Forbidden, GatewayError, UpstreamTimeout
 from ai_gateway.formats import Body, Format, Reading
 from ai_gateway.telemetry.tracing import Called
 from ai_gateway.upstream import Reply, Stream, Upstreams
@@ -68,7 +68,15 @@ class Forward:
                 return False
             return call.refusal(self.models[name][0].model.dialect) is None
 
-        return self.tries.until_one_answers(decision, choice.chosen, self.models, once, takes)
+        def counted(turn: Turn) -> Answer:
+            try:
+                return once(turn)
+            except (CallerLeft, UpstreamTimeout) as error:
+                if error.may_have_run:  # who has read the input bills it, whoever waits no longer
+                    self._used(call, Reading(), turn.place, decision, broken=True)
+                raise
+
+        return self.tries.until_one_answers(decision, choice.chosen, self.models, counted, takes)
 
     def _send(self, call: Call, turn: Turn, choice: Choice, decision: Decision) -> Answer:
         place, model = turn.place, turn.place.model
@@ -196,8 +204,13 @@ class Forward:
         *,
         broken: bool = False,
     ) -> None:
-        decision.served, decision.output = place.name, reading.text
-        decision.finish_reason = reading.finish_reason
+        decision.output, decision.finish_reason = reading.text, reading.finish_reason
+        self._used(call, reading, place, decision, broken=broken)
+
+    def _used(
+        self, call: Call, reading: Reading, place: Place, decision: Decision, *, broken: bool
+    ) -> None:
+        decision.served = place.name
         decision.usage = complete(call.format, call.body, reading, broken=broken)
         decision.charge = charge_of(decision.usage, place.model, self.prices)
 

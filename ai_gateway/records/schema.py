@@ -92,7 +92,7 @@ REQUESTS = pa.schema(
         ("chosen", pa.string()),
         ("propensity", pa.float64()),  # probability of ``chosen`` among the eligible
         ("seed", pa.int64()),  # seed / 2**53 is the draw that ``chosen`` follows from
-        ("served", pa.string()),
+        ("served", pa.string()),  # who answered, or had the input when nobody waited any longer
         ("attempts", pa.list_(ATTEMPT)),
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),

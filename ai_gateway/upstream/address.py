@@ -39,7 +39,7 @@ def resolved(
 ) -> Sequence[str]:
     """``resolve(host, port)``, given up after ``seconds``.
 
-    Raises NameUnknown, ConnectTimeout, or Interrupted where the caller of ``hold`` leaves.
+    Raises NameUnknown, ConnectTimeout, or Unsent where the caller of ``hold`` leaves.
     """
     spelled = literal(host)
     if spelled is not None:

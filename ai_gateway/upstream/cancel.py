@@ -44,6 +44,10 @@ class Interrupted(httpcore.ReadError):
     """The exchange was ended from outside."""
 
 
+class Unsent(httpcore.ConnectError):
+    """The same, before anything was sent."""
+
+
 class Interruptible(Protocol):
     """What an exchange goes over."""
 
@@ -67,7 +71,7 @@ class Hold:
             cancel.add_callback(self._fire)
 
     def take(self, wire: Interruptible) -> None:
-        """The exchange is on ``wire`` from now on; raises Interrupted if its caller has left."""
+        """The exchange is on ``wire`` from now on; raises Unsent if its caller has left."""
         # Either this thread sees ``fired``, or the other one sees the wire.
         self._wire = wire
         self.check()
@@ -77,9 +81,9 @@ class Hold:
         self._wire = None
 
     def check(self) -> None:
-        """Raise Interrupted if the caller has left."""
+        """Raise Unsent if the caller has left."""
         if self.fired:
-            raise Interrupted("the caller left")
+            raise Unsent("the caller left")
 
     def hurry(self, seconds: float) -> None:
         """Let the exchange end within ``seconds``."""

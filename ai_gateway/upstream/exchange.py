@@ -97,7 +97,7 @@ def sent(endpoint: Endpoint, call: Call, token: str | None, clock: Clock) -> Inc
     Raises the UpstreamError family, or CallerLeft.
     """
     if call.hold.fired:
-        raise _left(endpoint.who)
+        raise _left(endpoint.who, may_have_run=False)
     if clock.monotonic() >= call.deadline:
         message = f"{endpoint.who} was not asked: the deadline was past."
         raise UpstreamTimeout(message, may_have_run=False)
@@ -134,10 +134,11 @@ def _failure(
     who: str, call: Call, clock: Clock, error: httpx.TransportError, *, answering: bool
 ) -> GatewayError:
     if call.hold.fired:
-        return _left(who)
+        return _left(who, may_have_run=not isinstance(error, httpx.ConnectError))
     late = clock.monotonic() >= call.deadline
     return errors.failure(who, error, late=late, answering=answering)
 
 
-def _left(who: str) -> CallerLeft:
-    return CallerLeft(f"The caller left before {who[:1].lower()}{who[1:]} had answered.")
+def _left(who: str, *, may_have_run: bool) -> CallerLeft:
+    message = f"The caller left before {who[:1].lower()}{who[1:]} had answered."
+    return CallerLeft(message, may_have_run=may_have_run)

@@ -187,7 +187,8 @@ class Pool:
                 return line, line.send(request)
             except _DIED:
                 # The server closed it while the request was on its way (RFC 9112, 9.3.1).
-                if line.wire.heard or not request.extensions.get("retry"):
+                wire = line.wire
+                if wire.heard or wire.cut or not request.extensions.get("retry"):
                     raise
         line = Line(self._dial, self._network)
         return line, line.send(request)

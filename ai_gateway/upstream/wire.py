@@ -53,8 +53,8 @@ class Wire(httpcore.NetworkBackend):
     def begin(self, deadline: float, hold: Hold = NOBODY, stall: float | None = None) -> None:
         """A new exchange starts, which ends by ``deadline`` (of the clock's monotonic time).
 
-        After its first byte no read may take longer than ``stall`` seconds. Raises Interrupted if
-        the caller has left.
+        After its first byte no read may take longer than ``stall`` seconds. Raises Unsent if the
+        caller has left.
         """
         self._deadline = deadline
         self._stall = stall
@@ -178,7 +178,7 @@ class Wire(httpcore.NetworkBackend):
         return inner
 
     def _use(self, used: socket.socket | None) -> None:
-        """What an interruption shuts down from now on; raises Interrupted if one has come."""
+        """What an interruption shuts down from now on; raises Unsent if one has come."""
         with self._lock:
             self._socket = used
         self._hold.check()

@@ -187,6 +187,7 @@ def test_a_caller_who_leaves_the_queue_is_recorded_at_once(start, simulator) -> 
     reply.close()
     row = next(row for row in gateway.rows() if row["surface"] == "inference")
     assert (row["status"], row["attempts"][0]["error"]) == (499, "client_closed_request")
+    assert (row["served"], row["usage"]) == (None, None)  # no model had his request
 
 
 def test_the_wait_ends_by_the_requests_own_deadline(start) -> None:

@@ -18,7 +18,7 @@ from ai_gateway.errors import CallerLeft, UpstreamError
 from ai_gateway.hosting.arrival import Arrival
 from ai_gateway.manifest.model import Model
 from ai_gateway.upstream import ProxyRequest, Upstreams
-from ai_gateway.upstream.cancel import NEVER, NOBODY, Hold, Interrupted
+from ai_gateway.upstream.cancel import NEVER, NOBODY, Hold, Unsent
 from tests.upstream.conftest import CHAT
 from tests.upstream.fake import (
     DONE,
@@ -46,8 +46,13 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def left_during(exchange: Callable[[Arrival], object], begun: Callable[[], bool]) -> None:
-    """Leave once ``exchange`` has begun: it must end with CallerLeft within a second."""
+def left_during(
+    exchange: Callable[[Arrival], object], begun: Callable[[], bool], *, sent: bool = True
+) -> None:
+    """Leave once ``exchange`` has begun: it must end with CallerLeft within a second.
+
+    ``sent``: whether the request was on its way by then, which the error must say.
+    """
     caller = Arrival()
     ended: list[tuple[float, BaseException | None]] = []
 
@@ -70,6 +75,7 @@ def left_during(exchange: Callable[[Arrival], object], begun: Callable[[], bool]
     when, error = ended[0]
     assert isinstance(error, CallerLeft)
     assert (error.status, error.code) == (499, "client_closed_request")
+    assert error.may_have_run is sent
     assert when - left < WITHIN
 
 
@@ -170,7 +176,9 @@ def test_waiting_for_a_connection(
         busy = threads.submit(upstreams.send, asked, CHAT, {}, by())
         assert eventually(lambda: len(upstream.requests) == 1)
         left_during(
-            lambda caller: upstreams.send(asked, CHAT, {}, by(), cancel=caller), lambda: True
+            lambda caller: upstreams.send(asked, CHAT, {}, by(), cancel=caller),
+            lambda: True,
+            sent=False,
         )
         over.set()
         with pytest.raises(UpstreamError):
@@ -190,7 +198,9 @@ def test_resolving_a_name(over: threading.Event) -> None:
 
     ways = Upstreams(SystemClock(), {}, resolve=resolve)
     named = Model.model_validate({"url": "http://models.test/v1", "model_id": "m"})
-    left_during(lambda caller: ways.send(named, CHAT, {}, by(), cancel=caller), asked.is_set)
+    left_during(
+        lambda caller: ways.send(named, CHAT, {}, by(), cancel=caller), asked.is_set, sent=False
+    )
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.1", "127.0.0.1"]])
@@ -204,7 +214,11 @@ def test_connecting(addresses: list[str]) -> None:
             filler.connect_ex(("127.0.0.1", port))
         ways = Upstreams(SystemClock(), {}, resolve=lambda _host, _port: addresses)
         named = Model.model_validate({"url": f"http://models.test:{port}/v1", "model_id": "m"})
-        left_during(lambda caller: ways.send(named, CHAT, {}, by(), cancel=caller), lambda: True)
+        left_during(
+            lambda caller: ways.send(named, CHAT, {}, by(), cancel=caller),
+            lambda: True,
+            sent=False,
+        )
         for filler in fillers:
             filler.close()
 
@@ -215,7 +229,9 @@ def test_shaking_hands(upstreams: Upstreams) -> None:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1"
         named = Model.model_validate({"url": url, "model_id": "m"})
         left_during(
-            lambda caller: upstreams.send(named, CHAT, {}, by(), cancel=caller), lambda: True
+            lambda caller: upstreams.send(named, CHAT, {}, by(), cancel=caller),
+            lambda: True,
+            sent=False,
         )
 
 
@@ -236,8 +252,9 @@ def test_who_left_before_is_not_asked_for(upstream: FakeUpstream, upstreams: Ups
     caller = Arrival()
     caller.leave()
     for ask in (upstreams.send, upstreams.stream):
-        with pytest.raises(CallerLeft, match="before the model m had answered"):
+        with pytest.raises(CallerLeft, match="before the model m had answered") as left:
             ask(model(upstream), CHAT, {}, by(), cancel=caller)
+        assert not left.value.may_have_run
     assert upstream.connections == 0
 
 
@@ -298,7 +315,7 @@ def test_a_hold_checks() -> None:
     caller = Arrival()
     hold = Hold(caller)
     caller.leave()
-    with pytest.raises(Interrupted):
+    with pytest.raises(Unsent):
         hold.check()
 
 

@@ -3,11 +3,13 @@
 The numbers in brackets are of complaints about other gateways.
 """
 
+import json
 import time
 
 import pytest
 
 from tests.gateway.limits.conftest import BUDGET, REQUESTS, chat, costs, left, ratio
+from tests.gateway.tries.conftest import leaving
 
 
 def test_to_count_tokens_costs_a_request_alone(begin) -> None:
@@ -64,6 +66,50 @@ def test_a_failed_call_costs_nothing(begin, simulator) -> None:
     assert chat(gateway).status_code == 500
     assert ratio(gateway, "b") == 0
     assert left(chat(gateway)) == 0
+
+
+def unanswered(gateway, limited) -> None:
+    """The one row has the model and its input, estimated; ``limited`` tokens and budget b too."""
+    (row,) = gateway.rows()
+    assert (row["served"], row["output"], row["output_tokens"]) == ("capped", None, 0)
+    assert row["input_tokens"] > 900
+    assert json.loads(row["usage"])["estimated"] is True
+    assert row["cost"] == pytest.approx(row["input_tokens"] * 10 / 1e6)
+    assert ratio(gateway, "b") == pytest.approx(row["cost"] / 1.05)
+    assert limited - left(chat(gateway, "Hi", max_tokens=1), "tokens") > row["input_tokens"]
+
+
+TOKENS = "limits:\n  - {name: t, per: key, tokens: 3000/hour}\n"
+LONG = {"messages": [{"role": "user", "content": "lorem ipsum dolor " * 200}]}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_before_anything_came_pays_for_the_input(begin, simulator, stream) -> None:
+    """A model that has the request has read it: limits, budgets and records say so."""
+    gateway = begin(TOKENS + BUDGET)
+    simulator.faults["model-a"] = f"{'chunk-delay' if stream else 'latency'}=30; times=1"
+    body = {**LONG, "model": "capped", "stream": stream}
+    assert leaving(gateway, simulator, "/v1/chat/completions", body) == 499
+    unanswered(gateway, 3000)
+
+
+def test_a_model_that_ran_out_of_time_is_paid_for_the_input(begin, simulator) -> None:
+    """It read it as well, and may send a bill for it."""
+    gateway = begin(TOKENS + BUDGET, more="timeout: 300ms")
+    simulator.faults["model-a"] = "latency=30; times=1"
+    assert chat(gateway, **LONG).status_code == 504
+    unanswered(gateway, 3000)
+
+
+def test_an_answer_after_a_time_out_is_all_that_counts(begin, simulator) -> None:
+    """The record is of the model that answered, and so is what is settled."""
+    gateway = begin(BUDGET, more="fallback: {models: cheap}")
+    simulator.faults["model-a"] = "status=504; times=1"
+    assert chat(gateway).status_code == 200
+    (row,) = gateway.rows()
+    assert (row["served"], [each["status"] for each in row["attempts"]]) == ("cheap", [504, 200])
+    assert "estimated" not in row["usage"]
+    assert ratio(gateway, "b") == pytest.approx(row["cost"] / 1.05)
 
 
 def test_a_broken_stream_costs_what_came(begin, simulator) -> None:

@@ -178,6 +178,13 @@ def usage(found: object) -> Usage:
     )
 
 
+def latest(before: Usage, found: object) -> Usage:
+    """A stream's usage so far: what ``found`` counts, or ``before`` where it counts nothing."""
+    counted = usage(found)
+    told = counted.input is not None or counted.output is not None
+    return counted if told or before.raw is None else before
+
+
 def count(found: object, name: str) -> int | None:
     """A number of tokens that could be one, at most what 63 bits hold."""
     # A dict is told at a third of the price of any Mapping, and counts are read at every request.
@@ -228,8 +235,8 @@ class Reader:
 
     def add(self, chunk: Body) -> None:
         """One ``chat.completion.chunk``."""
-        if isinstance(chunk.get("usage"), dict):
-            self._usage = usage(chunk["usage"])
+        if chunk.get("usage"):
+            self._usage = latest(self._usage, chunk["usage"])
         for choice in listed(chunk, "choices"):
             if isinstance(choice, dict):
                 self._add(choice)

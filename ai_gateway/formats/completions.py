@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ai_gateway.errors import BadRequest, UpstreamError
 from ai_gateway.formats import Body, Format, Reading, Usage
-from ai_gateway.formats.chat import Ends, count, listed, usage
+from ai_gateway.formats.chat import Ends, count, latest, listed, usage
 from ai_gateway.formats.definitions import definitions
 from ai_gateway.guardrails.scene import Text
 
@@ -65,8 +65,8 @@ class Reader:
 
     def add(self, chunk: Body) -> None:
         """One ``text_completion`` chunk."""
-        if isinstance(chunk.get("usage"), Mapping):
-            self._usage = usage(chunk["usage"])
+        if chunk.get("usage"):
+            self._usage = latest(self._usage, chunk["usage"])
         for choice in listed(chunk, "choices"):
             if isinstance(choice, Mapping):
                 self._ends.add(choice)

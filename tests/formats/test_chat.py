@@ -163,3 +163,12 @@ def test_a_stream_has_ended_with_the_last_of_its_choices(reader: Any) -> None:
     read.add({"choices": [{**two, "finish_reason": "stop"}]})
     read.add({"choices": [{"delta": {}}]})  # what a server's filter says late
     assert read.reading().finish_reason == "length"
+
+
+@pytest.mark.parametrize("after", [{}, None, {"prompt_tokens": None}, {"queue_time": 0.1}, "none"])
+def test_a_usage_that_counts_nothing_does_not_take_the_place_of_one_that_does(after: Any) -> None:
+    """Some servers end a stream with an empty one."""
+    reader, counted = chat.Reader(), {"prompt_tokens": 10, "completion_tokens": 5}
+    for used in ({"prompt_tokens": 10, "completion_tokens": 1}, counted, after):
+        reader.add({"choices": [], "usage": used})
+    assert reader.reading().usage == chat.usage(counted)

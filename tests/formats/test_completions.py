@@ -64,6 +64,7 @@ def test_a_stream_is_read() -> None:
         {"choices": [{"index": 0, "text": "b", "finish_reason": "length"}]},
         {"choices": [{"index": 1, "text": "y", "finish_reason": "stop"}]},
         {"choices": [], "usage": {"prompt_tokens": 3}},
+        {"choices": [], "usage": {}},
         {},
     ):
         reader.add(chunk)

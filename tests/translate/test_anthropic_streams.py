@@ -312,7 +312,7 @@ def test_odd_chunks():
         chunk(None),
         chunk({"content": None, "tool_calls": [None, {"function": None}]}, usage=USAGE),
         chunk({"content": [{"type": "text", "text": "a"}], "tool_calls": None}),
-        chunk({"refusal": "b"}, "content_filter", usage=None),
+        chunk({"refusal": "b"}, "content_filter", usage={}),
     )
     assert events[0]["message"]["id"] == "c1"
     assert briefly(events) == [("start", 0), ("delta", 0, "a"), ("delta", 0, "b"), ("stop", 0)]

@@ -91,8 +91,9 @@ class _Events:
         """The events of one chunk."""
         if chunk.get("error") or chunk.get("object") == "error":
             raise UpstreamError("The model broke off its answer.")
-        if isinstance(chunk.get("usage"), Mapping):
-            self._usage = chunk["usage"]
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping) and usage:  # some servers end with an empty one
+            self._usage = usage
         choices = chunk.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
             return  # usage alone, or what a filter said of the prompt

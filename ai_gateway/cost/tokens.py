@@ -3,7 +3,8 @@
 APIs disagree about what contains what, and the raw usage says which it is:
 
 - chat completions (``prompt_tokens``): cached and written tokens are part of the prompt, reasoning
-  is part of the completion; where ``total_tokens`` shows that they come on top, they do.
+  is part of the completion; where ``total_tokens`` shows that they come on top, they do. What it
+  has beyond all of that is output.
 - responses (``input_tokens`` with ``total_tokens`` or ``input_tokens_details``): as above.
 - messages (``input_tokens`` alone or with ``cache_*_input_tokens``): cached and written tokens come
   on top, thinking is part of the output, and what a compaction used comes on top of all.
@@ -93,15 +94,18 @@ def _chat(raw: Raw) -> Tokens:
         completion += reasoning
     elif beyond > 0 and beyond == cached + written:
         prompt += beyond
+    else:  # Gemini counts its thoughts in the total alone
+        completion += max(0, beyond)
     return _within(prompt, cached, completion, reasoning, written)
 
 
 def _responses(raw: Raw) -> Tokens:
     details = raw.get("input_tokens_details")
+    given = _first(count(raw, "input_tokens"))
     return _within(
-        _first(count(raw, "input_tokens")),
+        given,
         _first(count(details, "cached_tokens")),
-        _first(count(raw, "output_tokens")),
+        max(_first(count(raw, "output_tokens")), _first(count(raw, "total_tokens")) - given),
         _first(count(raw.get("output_tokens_details"), "reasoning_tokens")),
         _first(count(details, "cache_write_tokens")),
     )

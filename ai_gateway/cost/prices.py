@@ -6,6 +6,7 @@ import datetime as dt
 import importlib
 import ipaddress
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
@@ -21,6 +22,8 @@ from ai_gateway.cost.tokens import Tokens
 
 _SOURCE: Final = "manifest"
 _UNKNOWN: Final = None, ""
+#: Vertex AI names a model's publisher before it; the package does not.
+_PUBLISHER: Final = "google/"
 _KEPT = 60.0  # seconds: some providers' prices change with the time of day
 
 
@@ -152,16 +155,16 @@ class Library:
         except ImportError:
             return _UNKNOWN
         now = dt.datetime.fromtimestamp(self._clock.now(), dt.timezone.utc)
-        try:
-            found = package.calc_price(
-                package.Usage(input_tokens=1),
-                model_id,
-                provider_api_url=url,
-                genai_request_timestamp=now,
-            )
-        except LookupError:
-            return _UNKNOWN
-        return found.model_price, f"genai-prices {package.__version__}"
+        for name in dict.fromkeys((model_id, model_id.removeprefix(_PUBLISHER))):
+            with suppress(LookupError):
+                found = package.calc_price(
+                    package.Usage(input_tokens=1),
+                    name,
+                    provider_api_url=url,
+                    genai_request_timestamp=now,
+                )
+                return found.model_price, f"genai-prices {package.__version__}"
+        return _UNKNOWN
 
 
 @lru_cache(maxsize=1000)

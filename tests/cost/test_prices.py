@@ -11,6 +11,10 @@ from tests.resilience.moving import MovingClock
 
 OPENAI = "https://api.openai.com/v1"
 ANTHROPIC = "https://api.anthropic.com/v1"
+VERTEX = (
+    "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints"
+    "/openapi"
+)
 SOME = Tokens(fresh=1000, answer=100)
 
 
@@ -53,6 +57,14 @@ def test_an_embeddings_model_has_no_price_of_output(library) -> None:
     assert (rates.input, rates.output) == (Decimal("0.02"), 0)
 
 
+def test_a_publisher_before_a_models_name_does_not_hide_its_price(library) -> None:
+    """As Vertex AI's OpenAI-compatible address takes a model."""
+    plain = library.rates(VERTEX, "gemini-2.5-flash", SOME)
+    assert plain is not None
+    assert library.rates(VERTEX, "google/gemini-2.5-flash", SOME) == plain
+    assert library.look_up(VERTEX, "google/gemini-2.5-flash")(SOME) == plain
+
+
 @pytest.mark.parametrize(
     ("url", "model"),
     [
@@ -60,6 +72,8 @@ def test_an_embeddings_model_has_no_price_of_output(library) -> None:
         ("http://127.0.0.1:8000/v1", "gpt-4o"),
         ("https://models.example/v1", "gpt-4o"),
         (OPENAI, "no-such-model"),
+        (OPENAI, "google/no-such-model"),
+        (VERTEX, "meta/llama-3.3-70b-instruct-maas"),
     ],
 )
 def test_nobody_elses_model_has_a_public_price(library, url, model) -> None:

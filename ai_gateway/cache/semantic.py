@@ -1,7 +1,8 @@
 """Answers to questions that mean the same, by the cosine of their embeddings.
 
-Similar is not the same. Beside the threshold, two questions must agree in every number, address and
-negation, in their order, and must not be the same words in another order: an embedding hardly sees
+Similar is not the same. Beside the threshold, two questions must agree in every negation, in every
+word that holds more than letters (numbers, addresses, paths, names in code) and in what stands in
+backticks, in their order, and must not be the same words in another order: an embedding hardly sees
 such differences, and they turn an answer round. Names it does see, but not reliably.
 """
 
@@ -19,9 +20,30 @@ from ai_gateway.clock import Clock
 
 MAX_BYTES = 64_000_000
 _FLOAT = 32  # bytes of one number of a tuple
-_WORD = re.compile(r"[^\s.,;:!?()\[\]{}\"“”«»]+(?:[.,:][^\s.,;:!?()\[\]{}\"“”«»]+)*")
-_TELLING = re.compile(r"[\d@/_=<>+%$€£¥]")
-_NEGATIONS = frozenset({"not", "no", "never", "none", "nor", "without", "except", "cannot"})
+_PIECE = r"[^\s.,;:!?()\[\]{}\"“”„«»¿¡…—]+"
+#: A dot before a word may be a path's or a number's, and a mark after a digit is a factorial.
+_WORD = re.compile(rf"\.{{0,3}}{_PIECE}(?:[.,:]+{_PIECE})*(?:(?<=\d)!+)?")
+#: Letters alone, in no spelling that only code has.
+_PLAIN = re.compile(r"(?!.*[a-z][A-Z])'*[^\W\d_]+(?:['-][^\W\d_]+)*'*")
+_CODE = re.compile(r"(`{1,3}).+?\1", re.DOTALL)
+_JOINTS = re.compile(r"['-]")
+#: What turns a sentence round, in seven languages; of contractions without their apostrophes.
+_NEGATIONS = frozenset(
+    (
+        *("aint", "arent", "cannot", "cant", "couldnt", "darent", "didnt", "doesnt", "dont"),
+        *("except", "excluding", "hadnt", "hasnt", "havent", "isnt", "maynt", "mightnt", "mustnt"),
+        *("neednt", "neither", "never", "no", "nobody", "non", "none", "noone", "nor", "not"),
+        *("nothing", "nowhere", "oughtnt", "shant", "shouldnt", "unless", "wasnt", "werent"),
+        *("without", "wont", "wouldnt"),
+        *("kein", "keine", "keinem", "keinen", "keiner", "keines", "nein", "nicht", "nichts"),
+        *("nie", "niemals", "niemand", "nirgends", "ohne", "weder"),
+        *("aucun", "aucune", "guère", "jamais", "n", "ne", "ni", "pas", "personne", "rien", "sans"),
+        *("jamás", "nada", "nadie", "ninguna", "ninguno", "ningún", "nunca", "sin", "tampoco"),
+        *("mai", "neanche", "nemmeno", "nessun", "nessuna", "nessuno", "niente", "nulla", "né"),
+        *("senza", "nem", "nenhum", "nenhuma", "ninguém", "não", "sem"),
+        *("geen", "nee", "nergens", "niemand", "niet", "niets", "nooit", "zonder"),
+    )
+)
 
 Embed = Callable[[str], Sequence[float]]
 
@@ -34,6 +56,7 @@ class Asked:
     text: str
     vector: tuple[float, ...]
     words: tuple[str, ...]
+    #: What must be the same.
     literals: tuple[str, ...]
 
 
@@ -51,19 +74,24 @@ def asked(question: Question, embed: Embed) -> Asked | None:
     length = math.hypot(*vector)
     if not 0 < length < math.inf:
         return None
-    words = tuple(word.casefold() for word in _WORD.findall(question.text))
+    words = _WORD.findall(question.text.replace("\u2018", "'").replace("\u2019", "'"))
+    code = [found[0] for found in _CODE.finditer(question.text)]
     return Asked(
         partition=question.partition,
         text=question.text,
         vector=tuple(value / length for value in vector),
-        words=words,
-        literals=tuple(word for word in words if _tells(word)),
+        words=tuple(word.casefold() for word in words),
+        literals=(*code, *filter(None, map(_literal, words))),
     )
 
 
-def _tells(word: str) -> bool:
-    negates = word in _NEGATIONS or word.endswith(("n't", "n\u2019t"))
-    return negates or _TELLING.search(word) is not None
+def _literal(word: str) -> str | None:
+    """What must be the same of ``word``: of most nothing, of a negation all but its case."""
+    if not _PLAIN.fullmatch(word):
+        return word
+    parts = _JOINTS.split(word.casefold())
+    whole = "".join(parts)
+    return None if _NEGATIONS.isdisjoint((whole, *parts)) else whole
 
 
 class SemanticCache:

@@ -75,21 +75,60 @@ def test_one_tenants_answer_is_never_anothers() -> None:
         ("Is it -5 degrees?", "Is it 5 degrees?"),
         ("What is 2 + 3", "What is 2 * 3 + 1"),
         ("With sugar", "Without sugar"),
+        ("Open /etc/Hosts now", "Open /etc/hosts now"),
+        ("Run ./build now", "Run /build now"),
+        ("Show .profile", "Show profile"),
+        (r"List C:\Users", r"List C:\Windows"),
+        ("What does ls -a do", "What does ls -A do"),
+        ("What does cat -n do", "What does cat -N do"),
+        ("Who runs example.com", "Who runs example.org"),
+        ("What is 5! exactly", "What is 5 exactly"),
+        ("Is .5 enough", "Is 5 enough"),
+        ("Where x ≤ y", "Where x ≥ y"),
+        ("Is C# fast", "Is C fast"),
+        ("What does getUser do", "What does getuser do"),
+        ("What is std::Vector", "What is std::vector"),
+        ("Run `make Test` now", "Run `make test` now"),
+        ("Run ``a `B` c`` now", "Run ``a `b` c`` now"),
+        ("Isnt it allowed", "Is it allowed"),
+        ("I dont smoke", "I do smoke"),
+        ("Is it a non-smoking room?", "Is it a smoking room?"),
+        ("Is nothing allowed?", "Is everything allowed?"),
+        ("Does it neither burn", "Does it burn"),
+        ("Is nobody there", "Is anybody there"),
+        ("Ist das nicht erlaubt", "Ist das erlaubt"),
+        ("Ist kein Hund erlaubt", "Ist ein Hund erlaubt"),
+        ("Ce n\u2019est permis", "C\u2019est permis"),
+        ("Est-ce sans sucre", "Est-ce avec sucre"),
+        ("¿No está permitido?", "¿Está permitido?"),
+        ("Nessuno può entrare", "Tutti possono entrare"),
+        ("Isso não é permitido", "Isso é permitido"),
+        ("Mag dat niet", "Mag dat"),
     ],
 )
 def test_what_turns_an_answer_round_is_told_apart(one, other) -> None:
-    """Numbers, addresses, negations and the order of words, which embeddings hardly see."""
+    """Numbers, addresses, code, negations and the order of words, which embeddings hardly see."""
     cache = SemanticCache(MovingClock())
     put(cache, one)
     assert find(cache, other) is None
     assert find(cache, one) is not None
 
 
-def test_case_and_punctuation_do_not_matter() -> None:
-    """They are the same words."""
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is 3.5 kg, in pounds?", "what is 3.5 KG in pounds"),
+        ("Isn\u2019t that the users' 'own' word?", "ISNT that the user\u2019s own word"),
+        ("¿Qué es esto…?", "Qué es esto"),
+        ("Well... who is it!", "well, who is it"),
+        ("A well-known man", "The well-known man"),
+    ],
+)
+def test_case_and_punctuation_of_words_do_not_matter(one, other) -> None:
+    """They mean the same."""
     cache = SemanticCache(MovingClock())
-    put(cache, "What is 3.5 kg, in pounds?")
-    assert find(cache, "what is 3.5 KG in pounds") is not None
+    put(cache, one)
+    assert find(cache, other) is not None
 
 
 def test_the_nearest_of_several_is_taken() -> None:

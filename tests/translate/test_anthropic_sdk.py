@@ -153,3 +153,26 @@ def test_answers_come_back(echo):
         turn = found.choices[0].message.to_dict(mode="json")
         sent = CHAT_TO_MESSAGES.request({"messages": [ask, turn, ask]})["messages"]
         assert sent[1] == {"role": "assistant", "content": BLOCKS}
+
+
+def test_what_a_provider_needs_back_comes_back():
+    """A call's signature, and thoughts among the parts, outlive the SDK's accumulator."""
+    types = pytest.importorskip("anthropic.types")
+    streaming = pytest.importorskip("anthropic.lib.streaming._messages")
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    signed = CALL | {"extra_content": {"google": {"thought_signature": "SIG=="}}}
+    deltas = [{"content": [thought]}, {"content": "Hi"}, {"tool_calls": [{"index": 0, **signed}]}]
+    said = [{"id": "c1", "model": "m", "choices": [{"delta": delta}]} for delta in deltas]
+    said.append({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
+    adapter = TypeAdapter(types.RawMessageStreamEvent)
+    snapshot, buffers = None, {}
+    for event in MESSAGES_TO_CHAT.stream(said, {}):
+        snapshot = streaming.accumulate_event(
+            event=adapter.validate_python(event, strict=True),
+            current_snapshot=snapshot,
+            json_bufs=buffers,
+        )
+    turn = {"role": "assistant", "content": snapshot.to_dict(mode="json")["content"]}
+    sent = MESSAGES_TO_CHAT.request({"max_tokens": 9, "messages": [turn]})["messages"]
+    parts = [thought, {"type": "text", "text": "Hi"}]
+    assert sent == [{"role": "assistant", "content": parts, "tool_calls": [signed]}]

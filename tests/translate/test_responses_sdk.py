@@ -129,6 +129,17 @@ def test_what_the_sdk_gives_back_can_be_asked_again() -> None:
     assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
 
 
+def test_a_signed_call_comes_back_with_its_signature() -> None:
+    """A call's signature outlives the SDK's stream, and goes back beside the call."""
+    extra = {"extra_content": {"google": {"thought_signature": "SIG=="}}}
+    signed = call(0, name="get", arguments="{}") | extra
+    chunks = [chunk({"tool_calls": [signed]}, "tool_calls")]
+    with client(chunks) as sdk, sdk.responses.stream(model="model-a", input="Hi") as stream:
+        output = [item.to_dict() for item in stream.get_final_response().output]
+    [turn] = RESPONSES_TO_CHAT.request({"model": "model-a", "input": output})["messages"]
+    assert turn["tool_calls"][0]["extra_content"] == extra["extra_content"]
+
+
 def test_a_parsed_answer_is_an_object() -> None:
     """``responses.parse`` sends a schema and reads the text as the class it came from."""
 

@@ -24,6 +24,7 @@ from ai_gateway.cost.prices import Library
 from ai_gateway.errors import BadRequest, CallerLeft, Forbidden, GatewayError, UpstreamTimeout
 from ai_gateway.formats import Body, Format, Reading
 from ai_gateway.telemetry.tracing import Called
+from ai_gateway.translate.table import OWN
 from ai_gateway.upstream import Reply, Stream, Upstreams
 from ai_gateway.upstream.binary import Binary
 from ai_gateway.upstream.errors import upstream_id
@@ -45,6 +46,10 @@ class Forward:
 
     def whole(self, call: Call, choice: Choice, decision: Decision) -> Answer:
         """An answer in one piece."""
+        place = self.models[choice.chosen][0]
+        own = OWN.get((call.format.name, place.model.dialect))
+        if own is not None:  # whether the model could be asked now does not matter
+            return _own_answer(own(call.body), place, choice, decision)
 
         def once(turn: Turn) -> Answer:
             return self._send(call, turn, choice, decision)
@@ -83,7 +88,8 @@ class Forward:
         spoken = call.spoken(model.dialect)
         form, by = spoken.format, self._by(call, turn)
         if spoken.own is not None:
-            return _own_answer(spoken.own, turn, choice, decision)
+            turn.drop()
+            return _own_answer(spoken.own, place, choice, decision)
         with self._attempted(turn, decision, form) as attempt:
             reply = self.upstreams.send(
                 model,
@@ -226,12 +232,11 @@ class Forward:
         return attempted(decision, self.clock, place.where, called, turn.waited)
 
 
-def _own_answer(body: Body, turn: Turn, choice: Choice, decision: Decision) -> Answer:
+def _own_answer(body: Body, place: Place, choice: Choice, decision: Decision) -> Answer:
     """What the gateway says in place of a model that nobody can ask for it."""
-    turn.end()
-    headers = _explain(turn.place.name, choice) | {"x-gateway-estimated": "true"}
-    answer = Answer(turn.place.name, body=body, headers=headers)
-    decision.served, decision.digest = turn.place.name, digest(answer.data())
+    headers = _explain(place.name, choice) | {"x-gateway-estimated": "true"}
+    answer = Answer(place.name, body=body, headers=headers)
+    decision.served, decision.digest = place.name, digest(answer.data())
     return answer
 
 

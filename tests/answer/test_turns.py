@@ -114,6 +114,26 @@ def test_a_probe_whose_caller_leaves_closes_no_circuit(turns, clock) -> None:
 
 
 @pytest.mark.parametrize("endpoints", [(), ("https://two.example/v1",)])
+def test_a_turn_that_is_dropped_leaves_all_as_it_was(turns, clock, endpoints) -> None:
+    """Nobody was asked: a half-open circuit is still to be probed, and the place is free."""
+    there = at(*endpoints, breaker=BREAKER, concurrency={"limit": 1, "queue": 0})
+    for _ in there:
+        take(turns, there).end(UpstreamError("x"))
+    clock.sleep(10)
+    turn = take(turns, there)
+    turn.drop()
+    turn.end(UpstreamError("x"))
+    assert {circuit.state for _, circuit in turns.circuits} == {"half-open"}
+    assert turns.unavailable(there) is None
+    assert set(turns.balancer.flying().values()) <= {0}
+
+
+def test_a_turn_without_anything_declared_is_dropped_as_well(turns) -> None:
+    """There is nothing to give back."""
+    take(turns, at()).drop()
+
+
+@pytest.mark.parametrize("endpoints", [(), ("https://two.example/v1",)])
 def test_a_turn_beside_is_felt_by_no_caller(turns, endpoints) -> None:
     """It opens no circuit, takes no probe and no place, and no endpoint counts it."""
     there = at(*endpoints, breaker=BREAKER, concurrency={"limit": 1, "queue": 0})

@@ -1,5 +1,7 @@
 """How many tokens a request has: counted by who can, estimated and marked where nobody can."""
 
+import time
+
 import pytest
 
 ROUTES = """
@@ -55,6 +57,26 @@ def test_an_estimate_says_that_it_is_one(gateway) -> None:
     (row,) = gateway.rows()
     assert (row["served"], row["attempts"], row["usage"]) == ("model-a", [], None)
     assert row["response_digest"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("model", ["model-a", "claude"])
+def test_an_estimate_needs_no_model_and_moves_no_circuit(start, simulator, model) -> None:
+    """A model that is left alone is counted for, also as a fallback, and nobody has probed it."""
+    chat = "  - {path: /inference, function: 'functions.inference:handle', auth: api-key}\n"
+    fallback = "    fallback: {models: model-a}\n"
+    breaker = "    breaker: {failures: 1, share: 0, cooldown: 300ms}\n"
+    place = f"url: {simulator.url}/anthropic/v1, model_id: claude-simulated"
+    claude = f"  claude: {{{place}, credentials: {{token: t}}, dialect: anthropic}}\n"
+    gateway = start(ROUTES + fallback + chat, policies=POLICIES, models=breaker + claude)
+    simulator.faults.update({"model-a": "status=500", "anthropic": "status=500"})
+    assert gateway.ask("x", model_name="model-a").status_code == 500
+    ((_, circuit),) = gateway.service.tries.turns.circuits
+    if model == "model-a":
+        assert (circuit.state, ask(gateway).status_code) == ("open", 200)
+    time.sleep(0.35)
+    assert (circuit.state, ask(gateway, model=model).json["estimated"]) == ("half-open", True)
+    assert circuit.state == "half-open"
+    assert simulator.counts["model-a"] == 1
 
 
 def test_an_estimate_counts_tools_and_pictures(gateway) -> None:

@@ -158,7 +158,8 @@ TURNED = ROUTE.replace("model-a", "other").replace("model-b", "model-a").replace
 def call(gateway) -> int:
     """The status of a caller's own question to the shadow's model."""
     body = {"inputs": "x", "model_name": "model-a"}
-    return gateway.client.post("/other", json=body, headers=gateway.headers).status_code
+    reply = gateway.client.post("/other", json=body, headers=gateway.headers)
+    return int(reply.status_code)
 
 
 def test_it_takes_no_place_that_a_caller_could_have(start, simulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -243,7 +244,8 @@ def test_writing(upstreams: Upstreams) -> None:
         named = Model.model_validate({"url": url, "model_id": "m"})
         body = {"messages": "x" * 30_000_000}
         left_during(
-            lambda caller: upstreams.send(named, CHAT, body, by(), cancel=caller), lambda: True
+            lambda caller: upstreams.send(named, CHAT, body, by(), cancel=caller),
+            lambda: bool(select.select([listener], [], [], 0)[0]),  # it has connected
         )
 
 

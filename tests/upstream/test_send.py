@@ -253,7 +253,7 @@ def test_anthropics_key_is_scrubbed(send: Any, upstream: FakeUpstream) -> None:
             {"retry-after-ms": "250", "retry-after": "1"},
             {"retry-after-ms": "250", "retry-after": "1"},
         ),
-        ({"retry-after-ms": "12.5"}, {"retry-after-ms": "12.5"}),
+        ({"retry-after-ms": "12.5"}, {"retry-after-ms": "13"}),
         ({"retry-after-ms": "soon"}, {}),
     ],
 )

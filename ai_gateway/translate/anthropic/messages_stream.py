@@ -12,6 +12,7 @@ from typing import Any
 
 from ai_gateway import strictjson
 from ai_gateway.errors import UpstreamError
+from ai_gateway.formats import chat
 from ai_gateway.translate.anthropic import messages_answer, reasoning, words
 from ai_gateway.translate.deltas import Calls, check
 

@@ -192,6 +192,16 @@ def test_an_endpoint_that_streams_is_measured_by_its_first_event() -> None:
     assert picked == {URLS[0]: 4, URLS[1]: 2}
 
 
+def test_a_stream_that_breaks_counts_against_its_endpoint() -> None:
+    """However fast its first event was."""
+    balancer, clock = measured("least-busy", (0.3, 0.1, 0.2))
+    lease = balancer.pick([URLS[1]])
+    clock.sleep(0.1)
+    lease.answered()
+    lease.end(failed=True)
+    assert [balancer.pick(URLS).url for _ in range(2)] == [URLS[2], URLS[0]]
+
+
 def test_one_caller_who_leaves_shuns_no_endpoint_that_answers_others() -> None:
     """Who has no patience says nothing of an endpoint that has answered since he came."""
     balancer, clock = measured("least-busy", (0.3, 0.1, 0.2))

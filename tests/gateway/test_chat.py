@@ -55,6 +55,7 @@ def test_a_completion_has_the_gateways_name_of_the_model(gateway) -> None:
 def test_the_models_own_number_of_the_request_is_told(gateway, stream) -> None:
     """Its operator asks for it; the request's own id stays the gateway's."""
     reply = ask(gateway, model="model-b", stream=stream)
+    assert reply.text
     assert reply.headers["x-upstream-request-id"].startswith("req_")
     assert not reply.headers["x-request-id"].startswith("req_")
 

@@ -18,6 +18,7 @@ def test_a_stream_falls_back_before_its_first_event(start, simulator) -> None:
     assert [row["served"] for row in gateway.rows()] == ["model-b"]
     body["model"] = "model-b"  # which numbers the same request alike
     alone = gateway.client.post("/v1/chat/completions", json=body, headers=gateway.headers)
+    assert alone.text == reply.text
     number = alone.headers["x-upstream-request-id"]
     assert reply.headers["x-upstream-request-id"] == number
 

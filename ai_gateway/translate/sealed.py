@@ -10,6 +10,7 @@ from typing import Any
 
 _SEPARATOR = ";"
 _SIGNATURE = "thought_signature"
+_OF_A_CALL = f".{_SIGNATURE}"
 
 
 def seal(kind: str, identity: object, value: str) -> str:
@@ -29,7 +30,7 @@ def signature(call: Mapping[str, Any], identity: str) -> str:
     for provider, said in extra.items() if isinstance(extra, Mapping) else ():
         value = said.get(_SIGNATURE) if isinstance(said, Mapping) else None
         if isinstance(value, str) and value:
-            return seal(f"{provider}.{_SIGNATURE}", identity, value)
+            return seal(f"{provider}{_OF_A_CALL}", identity, value)
     return ""
 
 
@@ -39,7 +40,7 @@ def signed(text: object) -> dict[str, dict[str, Any]]:
     if found is None:
         return {}
     kind, identity, value = found
-    provider, _, name = kind.rpartition(".")
-    if name != _SIGNATURE:
+    if not kind.endswith(_OF_A_CALL):
         return {}
+    provider = kind.removesuffix(_OF_A_CALL)
     return {identity: {"extra_content": {provider: {_SIGNATURE: value}}}}

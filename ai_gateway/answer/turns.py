@@ -57,7 +57,8 @@ class Turn:
         if circuit is not None:
             self._tell(circuit, error)
         if self.lease is not None:
-            self.lease.end(failed=blames(error), left=isinstance(error, CallerLeft))
+            left = isinstance(error, CallerLeft) and error.may_have_run
+            self.lease.end(failed=blames(error), left=left)
         if self.slot is not None:
             self.slot.close()
 

@@ -129,9 +129,12 @@ class Vault:
     def _without(self, text: str, sought: Iterable[str]) -> str:
         if not any(original in text for original in sought) or _ENCODED.fullmatch(text):
             return text
+        head, mark, sealed = text.rpartition(";")  # what is sealed has its kind before it
+        if not _ENCODED.fullmatch(sealed):
+            head, mark, sealed = text, "", ""
         for original in sought:
-            text = text.replace(original, self._by_original[original])
-        return text
+            head = head.replace(original, self._by_original[original])
+        return f"{head}{mark}{sealed}"
 
     def restore(self, value: Any) -> Any:
         """A copy of a JSON value with the originals in the place of our placeholders."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,13 +21,22 @@ from ai_gateway.clock import Clock
 
 MAX_BYTES = 64_000_000
 _FLOAT = 32  # bytes of one number of a tuple
-_PIECE = r"[^\s.,;:!?()\[\]{}\"“”„«»¿¡…—]+"
+#: What stands between words, in the scripts that have marks of their own.
+_MARKS = (
+    r".,;:!?()\[\]{}\"“”„«»¿¡…—"
+    r"\uff0c\u3002\u3001\uff1b\uff1a\uff01\uff1f\uff08\uff09\u300c\u300d\u300e\u300f\u300a\u300b\u3010\u3011\u061f\u060c\u061b\u0964"
+)
+_PIECE = rf"[^\s{_MARKS}]+"
 #: A dot before a word may be a path's or a number's, and a mark after a digit is a factorial.
 _WORD = re.compile(rf"\.{{0,3}}{_PIECE}(?:[.,:]+{_PIECE})*(?:(?<=\d)!+)?")
 #: Letters alone, in no spelling that only code has.
 _PLAIN = re.compile(r"(?!.*[a-z][A-Z])'*[^\W\d_]+(?:['-][^\W\d_]+)*'*")
 _CODE = re.compile(r"(`{1,3}).+?\1", re.DOTALL)
 _JOINTS = re.compile(r"['-]")
+#: Signs that say nothing where they stand alone, unless there are numbers.
+_ORNAMENTS = re.compile(r"[-\u2013'`_~|#*\u2022\u00b7]+")
+_NUMBER = re.compile(r"\d")
+_STRESSED = re.compile(r"(\*{1,3})([^*]+)\1")
 #: What turns a sentence round, in seven languages; of contractions without their apostrophes.
 _NEGATIONS = frozenset(
     (
@@ -74,7 +84,10 @@ def asked(question: Question, embed: Embed) -> Asked | None:
     length = math.hypot(*vector)
     if not 0 < length < math.inf:
         return None
-    words = _WORD.findall(question.text.replace("\u2018", "'").replace("\u2019", "'"))
+    plain = unicodedata.normalize("NFC", question.text)
+    found = _WORD.findall(plain.replace("\u2018", "'").replace("\u2019", "'"))
+    sums = _NUMBER.search(plain) is not None
+    words = [_STRESSED.sub(r"\2", word) for word in found if sums or not _ORNAMENTS.fullmatch(word)]
     code = [found[0] for found in _CODE.finditer(question.text)]
     return Asked(
         partition=question.partition,
@@ -87,11 +100,18 @@ def asked(question: Question, embed: Embed) -> Asked | None:
 
 def _literal(word: str) -> str | None:
     """What must be the same of ``word``: of most nothing, of a negation all but its case."""
-    if not _PLAIN.fullmatch(word):
+    if not _PLAIN.fullmatch(_letters(word)):
         return word
     parts = _JOINTS.split(word.casefold())
     whole = "".join(parts)
     return None if _NEGATIONS.isdisjoint((whole, *parts)) else whole
+
+
+def _letters(word: str) -> str:
+    """``word`` without the signs that some scripts write vowels with, which are no letters."""
+    if word.isascii():
+        return word
+    return "".join(each for each in word if not unicodedata.category(each).startswith("M"))
 
 
 class SemanticCache:

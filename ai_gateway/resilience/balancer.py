@@ -93,10 +93,12 @@ class _Endpoint:
 
     def leave(self, now: float, started: float) -> None:
         """A caller left unanswered: an answer would have taken him longer than that."""
-        if now - started > self.latency * self._kept(now):
-            self.learn(now, now - started)
-        if self.since <= started:  # nor has anybody else been answered since he came
+        waited, usual = now - started, 0.0 if self.at == -math.inf else self.latency
+        # Nor has anybody else been answered since he came.
+        if self.since <= started and (waited > usual or self.left is not None):
             self.left = now
+        if waited > self.latency * self._kept(now):
+            self.learn(now, waited)
 
     def learn(self, now: float, taken: float) -> None:
         kept = self._kept(now)

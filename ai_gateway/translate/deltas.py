@@ -11,7 +11,7 @@ from ai_gateway.formats.chat import count, parts
 Body = Mapping[str, Any]
 
 #: Parts of a content that say a text, or where one comes from.
-_PARTS = ("text", "refusal", "thinking", "reference")
+_PARTS = ("text", "refusal", "thinking", "reasoning", "reference")
 
 
 def check(message: Body) -> None:
@@ -29,21 +29,25 @@ def _is_held(part: object) -> bool:
 
 
 def thought(message: Body) -> str:
-    """The reasoning beside what a message or a delta says; some servers send it by both names."""
+    """The reasoning of a message or a delta; some servers send it by both names.
+
+    Databricks' models have it in a part of what they say.
+    """
     found = message.get("reasoning_content") or message.get("reasoning")
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) else "".join(_within(message, "reasoning", "summary"))
 
 
 def parted(message: Body) -> str:
     """The reasoning among the parts of what is said, where Mistral's models have it."""
+    return "".join(_within(message, "thinking", "thinking"))
+
+
+def _within(message: Body, kind: str, name: str) -> Iterator[str]:
+    """The texts under ``name`` of those parts of the content that are of a ``kind``."""
     content = message.get("content")
-    return "".join(_thoughts(content)) if isinstance(content, list) else ""
-
-
-def _thoughts(content: list[Any]) -> Iterator[str]:
-    for part in content:
-        if isinstance(part, Mapping) and part.get("type") == "thinking":
-            yield from parts(part.get("thinking"))
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping) and part.get("type") == kind:
+            yield from parts(part.get(name))
 
 
 class Calls:

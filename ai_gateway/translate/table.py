@@ -10,7 +10,7 @@ from ai_gateway.formats import Body, Format
 from ai_gateway.formats.chat import CHAT
 from ai_gateway.formats.messages import MESSAGES
 from ai_gateway.translate import Translation, through
-from ai_gateway.translate.anthropic import CHAT_TO_MESSAGES, MESSAGES_TO_CHAT
+from ai_gateway.translate.anthropic import CHAT_TO_MESSAGES, MESSAGES_TO_CHAT, reasoning
 from ai_gateway.translate.counting import estimated
 from ai_gateway.translate.responses import RESPONSES_TO_CHAT
 
@@ -74,7 +74,8 @@ def spoken(form: Format, body: Body, dialect: str, created: int) -> Spoken:
     translated at all.
     """
     if form.name in NATIVE.get(dialect, ()):
-        return Spoken(form, body, body, created)
+        told = reasoning.without_foreign(body) if dialect == "anthropic" else body
+        return Spoken(form, told, body, created)
     if own := OWN.get((form.name, dialect)):
         return Spoken(form, body, body, created, own=own(body))
     found = TRANSLATED.get((form.name, dialect))

@@ -96,10 +96,19 @@ def test_who_leaves_a_silent_endpoint_teaches_it_and_no_circuit(turns, clock) ->
     there = at("https://two.example/v1", breaker=BREAKER)
     first = take(turns, there)
     clock.sleep(1)
-    first.end(CallerLeft("x"))
+    first.end(CallerLeft("x", may_have_run=True))
     others = [take(turns, there) for _ in range(3)]
     assert first.place not in [turn.place for turn in others]
     assert [circuit.state for _, circuit in turns.circuits] == ["closed", "closed"]
+
+
+def test_who_leaves_before_an_endpoint_was_asked_teaches_nothing(turns, clock) -> None:
+    """A caller who left while a connection was made had no answer to wait for."""
+    there = at("https://two.example/v1")
+    first = take(turns, there)
+    clock.sleep(1)
+    first.end(CallerLeft("x"))
+    assert len({take(turns, there).place for _ in range(2)}) == 2
 
 
 def test_a_probe_whose_caller_leaves_closes_no_circuit(turns, clock) -> None:

@@ -99,6 +99,14 @@ def test_encoded_bytes_are_left_alone() -> None:
     ]
 
 
+def test_sealed_bytes_are_left_alone_and_what_stands_before_them_is_not() -> None:
+    """A signature holds any three letters by chance; its kind and id hold nothing."""
+    text, signature = "I am Ada.", "xAda/" * 20
+    sealed = {"data": f"google.thought_signature;call_Ada;{signature}", "text": text}
+    hidden = Vault().hide(sealed, found(text, "Ada"))
+    assert hidden["data"] == f"google.thought_signature;call_[NAME_1];{signature}"
+
+
 def test_lines_and_events_stay_json() -> None:
     """As a proxied target may answer: what is put back is escaped there as well."""
     vault = Vault()

@@ -74,6 +74,7 @@ def test_one_tenants_answer_is_never_anothers() -> None:
         ("Summarise /etc/hosts", "Summarise /etc/passwd"),
         ("Is it -5 degrees?", "Is it 5 degrees?"),
         ("What is 2 + 3", "What is 2 * 3 + 1"),
+        ("What is 5 - 3", "What is 5 * 3"),
         ("With sugar", "Without sugar"),
         ("Open /etc/Hosts now", "Open /etc/hosts now"),
         ("Run ./build now", "Run /build now"),
@@ -122,6 +123,12 @@ def test_what_turns_an_answer_round_is_told_apart(one, other) -> None:
         ("¿Qué es esto…?", "Qué es esto"),
         ("Well... who is it!", "well, who is it"),
         ("A well-known man", "The well-known man"),
+        ("The capital \u2013 of France", "The capital of France"),
+        ("**What** is it", "What is it"),
+        ("Un cafe\u0301", "Un caf\u00e9"),
+        ("法国的首都是哪里\uff1f", "法国的首都是什么\uff1f"),
+        ("फ्रांस की राजधानी क्या है?", "फ्रांस की राजधानी कौन सी है?"),
+        ("ما هي عاصمة فرنسا؟", "ما عاصمة فرنسا"),
     ],
 )
 def test_case_and_punctuation_of_words_do_not_matter(one, other) -> None:

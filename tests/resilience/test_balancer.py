@@ -212,6 +212,16 @@ def test_one_caller_who_leaves_shuns_no_endpoint_that_answers_others() -> None:
     assert balancer.pick(URLS).url == URLS[1]
 
 
+def test_who_leaves_sooner_than_an_endpoint_answers_says_nothing_of_it() -> None:
+    """However long ago it answered: it still gets its share."""
+    balancer, clock = measured("least-busy", (2.0, 2.0, 2.0))
+    clock.sleep(60)
+    hasty = balancer.pick([URLS[0]])
+    clock.sleep(0.05)
+    hasty.end(failed=None, left=True)
+    assert {balancer.pick(URLS).url for _ in range(3)} == set(URLS)
+
+
 def test_of_equals_the_one_unused_longest_is_picked() -> None:
     """Where nothing is learnt the same one is not picked again and again."""
     for balance in ("least-busy", "latency"):

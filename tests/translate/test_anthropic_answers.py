@@ -267,6 +267,17 @@ def test_reasoning_in_parts_to_messages():
     ]
 
 
+def test_reasoning_among_the_parts_to_messages():
+    """What Databricks' models thought, a part with its summary, is a thinking block."""
+    summary = [{"type": "summary_text", "text": "hm"}]
+    sent = to_messages({"content": [{"type": "reasoning", "summary": summary}, TEXT]})
+    assert sent["content"] == [
+        {"type": "thinking", "thinking": "hm", "signature": ""},
+        {"type": "text", "text": "Hi"},
+    ]
+
+
+TEXT = {"type": "text", "text": "Hi"}
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
 
 

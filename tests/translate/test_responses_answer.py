@@ -168,15 +168,29 @@ def test_a_signed_call_has_its_signature_before_it() -> None:
     ]
 
 
-def test_reasoning_in_parts_of_the_content_is_reasoning() -> None:
-    """What was thought in parts of the content, as Mistral's models do, is a reasoning item."""
-    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
+@pytest.mark.parametrize(
+    "thought",
+    [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},  # Mistral's
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]},  # Databricks'
+    ],
+)
+def test_reasoning_in_parts_of_the_content_is_reasoning(thought) -> None:
+    """What was thought in parts of the content is a reasoning item."""
     parts = [thought, {"type": "text", "text": "So"}]
     whole, streamed = answer({"content": parts}), events(chunk({"content": parts}, "stop"))
     for response in (whole, streamed[-1]["response"]):
         reasoning, message = response["output"]
         assert reasoning["content"] == [{"type": "reasoning_text", "text": "Hm"}]
         assert message["content"][0]["text"] == "So"
+
+
+def test_a_choice_that_was_filtered_takes_no_other_with_it() -> None:
+    """The first that has a message is the answer."""
+    filtered = {"index": 0, "finish_reason": "content_filter"}
+    good = {"index": 1, "message": {"content": "So"}, "finish_reason": "stop"}
+    said = RESPONSES_TO_CHAT.answer({"id": "c", "choices": [filtered, good]}, {})
+    assert said["output"][0]["content"][0]["text"] == "So"
 
 
 @pytest.mark.parametrize(

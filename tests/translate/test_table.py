@@ -1,6 +1,7 @@
 """Who serves whom stands on a page, and is what the code does."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,13 @@ from ai_gateway.formats.tokens import COUNT_TOKENS
 from ai_gateway.translate.table import spoken
 from tests.conftest import ROOT
 
-BODY = {
+#: Reasoning that no model of Anthropic's made: sealed, thought in parts, unsigned.
+FOREIGN = [
+    {"type": "redacted_thinking", "data": "google.thought_signature;c1;AA"},
+    {"type": "thinking", "thinking": "x", "signature": "content.thinking"},
+    {"type": "thinking", "thinking": "x", "signature": ""},
+]
+BODY: dict[str, Any] = {
     "messages": [{"role": "user", "content": "a"}],
     "max_tokens": 9,
 }
@@ -58,3 +65,19 @@ def test_the_page_says_who_serves_whom(caller: str) -> None:
     told = [cell.strip() for cell in row[1].split("|")]
     for form in ROWS[caller]:
         assert [how(form, dialect) for dialect in DIALECTS] == told, form.name
+
+
+@pytest.mark.parametrize("form", [MESSAGES, COUNT_TOKENS])
+def test_a_model_of_anthropics_gets_its_own_reasoning_alone(form: Format) -> None:
+    """It would refuse what another provider's thought earlier in a conversation."""
+    own = [
+        {"type": "thinking", "thinking": "x", "signature": "AA=="},
+        {"type": "text", "text": "Hi"},
+    ]
+    body = {"messages": [{"role": "assistant", "content": [*FOREIGN, *own]}, *BODY["messages"]]}
+    sent = spoken(form, body, "anthropic", 0)
+    assert sent.body["messages"] == [{"role": "assistant", "content": own}, *BODY["messages"]]
+    assert sent.asked is body
+    assert spoken(form, BODY, "anthropic", 0).body is BODY
+    for odd in ({"messages": "x"}, {"messages": ["x", {"content": FOREIGN}, {"content": ["x"]}]}):
+        assert spoken(form, odd, "anthropic", 0).body is odd

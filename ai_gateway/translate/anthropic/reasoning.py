@@ -99,6 +99,37 @@ def signed(block: Mapping[str, Any]) -> bool:
     return value != "" and sealed.unseal(value) is None
 
 
+def without_foreign(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Messages request without the reasoning of other providers, which Anthropic's refuses.
+
+    A conversation has it, unsigned too, where a turn was answered by a model of another API.
+    """
+    turns = body.get("messages")
+    if not isinstance(turns, list):
+        return body
+    kept = [_without_foreign(turn) for turn in turns]
+    changed = any(new is not old for new, old in zip(kept, turns, strict=True))
+    return {**body, "messages": kept} if changed else body
+
+
+def _without_foreign(turn: Any) -> Any:
+    content = turn.get("content") if isinstance(turn, Mapping) else None
+    if not isinstance(content, list) or not any(map(_is_foreign, content)):
+        return turn
+    kept = [block for block in content if not _is_foreign(block)]
+    return {**turn, "content": kept} if kept else turn  # a turn must say something
+
+
+def _is_foreign(block: object) -> bool:
+    if not isinstance(block, Mapping):
+        return False
+    kind = block.get("type")
+    if kind not in ("thinking", "redacted_thinking"):
+        return False
+    value = block.get("signature" if kind == "thinking" else "data")
+    return isinstance(value, str) and (value in ("", PARTED) or sealed.unseal(value) is not None)
+
+
 def known(item: object) -> bool:
     """Whether something of reasoning_details is passed on, or says nothing that could be."""
     kind = item.get("type") if isinstance(item, Mapping) else None

@@ -17,15 +17,22 @@ def answer(body: Body, request: Body, created: int = 0) -> dict[str, Any]:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UpstreamError("The model answered without choices.")
-    chunk = {**body, "choices": [_choice(choices[0])]}
+    # A provider's content filter may have left the first without a message.
+    first = next((each for each in choices if _message(each) is not None), choices[0])
+    chunk = {**body, "choices": [_choice(first)]}
     last = deque(stream([chunk], request, created), maxlen=1).pop()
     response: dict[str, Any] = last["response"]
     return response
 
 
-def _choice(choice: object) -> dict[str, Any]:
+def _message(choice: object) -> Body | None:
     message = choice.get("message") if isinstance(choice, Mapping) else None
-    if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
+    return message if isinstance(message, Mapping) else None
+
+
+def _choice(choice: object) -> dict[str, Any]:
+    message = _message(choice)
+    if not isinstance(choice, Mapping) or message is None:
         raise UpstreamError("The model answered with a choice without a message.")
     calls = [{**call, "index": at} for at, call in enumerate(objects(message, "tool_calls"))]
     return {

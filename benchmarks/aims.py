@@ -42,7 +42,15 @@ def _added(found: Found) -> float:
 
 
 def _errors(found: Found) -> float:
-    return sum(figures["errors"] for (_, name), figures in found.items() if name in ("bare", "all"))
+    ours = [figures["errors"] for (_, name), figures in found.items() if name in ("bare", "all")]
+    if not ours:
+        raise KeyError("bare")
+    return sum(ours)
+
+
+def _grown(found: Found) -> float:
+    few, many = (found[f"after {count:,} requests", "all"] for count in (10_000, 1_000_000))
+    return many["memory"] / few["memory"]
 
 
 AIMS = (
@@ -59,6 +67,7 @@ AIMS = (
     Aim("500 streams, bare: late p99 ms", 50, _of("500 streams", "bare", "late_p99")),
     Aim("500 streams, all: late p99 ms", 50, _of("500 streams", "all", "late_p99")),
     Aim("50 streams, all: first p99 ms, beyond the floor's", 10, _added),
+    Aim("memory after 1,000,000 requests / after 10,000", 1.1, _grown),
     Aim("bare and all: errors", 0, _errors),
 )
 

@@ -169,13 +169,16 @@ class _Completions(_Choices):
 _SPOKEN: Final = ("content", "refusal", "reasoning", "reasoning_content")
 
 
-def _extend(choice: Whole, logprobs: object) -> None:
-    """Add a chunk's log probabilities: lists that go on from chunk to chunk."""
+def _extend(choice: Whole, logprobs: Any) -> None:
+    """Add a chunk's log probabilities: lists that go on from chunk to chunk.
+
+    Raises TypeError or ValueError for what is no mapping.
+    """
     if logprobs is None:
         choice.setdefault("logprobs", None)
         return
     held = choice.get("logprobs") or {}
-    for name, values in dict(logprobs).items():  # type: ignore[call-overload] # TypeError if none
+    for name, values in dict(logprobs).items():
         held[name] = values if values is None else [*(held.get(name) or ()), *values]
     choice["logprobs"] = held
 

@@ -213,9 +213,9 @@ class Ends:
     def __init__(self) -> None:
         self._ends: dict[int, str | None] = {}
 
-    def add(self, choice: Body) -> None:
-        """One chunk's part of a choice."""
-        index = count(choice, "index") or 0
+    def add(self, index: int | None, choice: Body) -> None:
+        """One chunk's part of a choice; one without an index is the first."""
+        index = index or 0
         self._ends[index] = self._ends.get(index) or ended(choice)
 
     @property
@@ -243,7 +243,7 @@ class Reader:
 
     def _add(self, choice: Body) -> None:
         index, delta = count(choice, "index"), choice.get("delta")
-        self._ends.add(choice)
+        self._ends.add(index, choice)
         if not isinstance(delta, dict):
             return
         for name in ("content", "refusal"):

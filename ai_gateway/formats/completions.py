@@ -68,11 +68,11 @@ class Reader:
         if chunk.get("usage"):
             self._usage = latest(self._usage, chunk["usage"])
         for choice in listed(chunk, "choices"):
+            index, text = count(choice, "index"), _named(choice, "text")
             if isinstance(choice, Mapping):
-                self._ends.add(choice)
-            text = _named(choice, "text")
+                self._ends.add(index, choice)
             if text is not None:
-                self._texts.setdefault(count(choice, "index"), []).append(text)
+                self._texts.setdefault(index, []).append(text)
 
     def reading(self) -> Reading:
         """What was said so far."""

@@ -20,8 +20,10 @@ def seal(kind: str, identity: object, value: str) -> str:
 
 def unseal(text: str) -> tuple[str, str, str] | None:
     """Kind, id and value, None where ``text`` is a provider's own."""
-    found = text.split(_SEPARATOR)
-    return (found[0], found[1], found[2]) if len(found) == 3 else None  # noqa: PLR2004 - as sealed
+    match text.split(_SEPARATOR):
+        case [kind, identity, value]:
+            return kind, identity, value
+    return None
 
 
 def signature(call: Mapping[str, Any], identity: str) -> str:
